@@ -78,6 +78,9 @@ type Switches struct {
 	// PoliciesLostOnReplace lets CREATE OR REPLACE TABLE drop row filters and
 	// masks, which it is documented to keep.
 	PoliciesLostOnReplace bool
+	// NewRowsNoConflict lets MERGEs that insert rows conflict only where the table is Serializable, or where they change a row
+	// that exists.
+	NewRowsNoConflict bool
 	// LateCommit lets a statement continue, and commit, after its client has gone or cancelled it.
 	LateCommit bool
 	// NoSchemaEvolutionOfViews is a warehouse from before Databricks Runtime

@@ -23,12 +23,13 @@ type grant struct {
 
 func (g grant) principal() string { return g.User + g.Group + g.ServicePrincipal }
 
-// objectPermissions stores the permissions on jobs and workspace files. They have no effect: every signed-in user may do
+// objectPermissions stores the permissions on jobs, dashboards and workspace files. They have no effect: every signed-in user may do
 // everything. Its methods may be called from any goroutine.
 type objectPermissions struct {
 	store  *store
 	board  *jobBoard
 	files  *workspaceFiles
+	boards *dashboards
 	exists func(principal string) bool
 
 	mu   sync.Mutex
@@ -60,6 +61,7 @@ var levels = map[string][]string{
 	"jobs":        {"CAN_VIEW", "CAN_MANAGE_RUN", "IS_OWNER", "CAN_MANAGE"},
 	"directories": {"CAN_READ", "CAN_RUN", "CAN_EDIT", "CAN_MANAGE"},
 	"files":       {"CAN_READ", "CAN_RUN", "CAN_EDIT", "CAN_MANAGE"},
+	"dashboards":  {"CAN_READ", "CAN_RUN", "CAN_EDIT", "CAN_MANAGE"},
 }
 
 // object finds the object of a request: its own grants, and those that it inherits from its directory.
@@ -92,6 +94,11 @@ func (p *objectPermissions) object(r *http.Request) (own, inherited []grant, err
 		} else {
 			inherited = append(inherited, grant{Group: "users", Level: "CAN_MANAGE"})
 		}
+	case "dashboards":
+		if err := p.boards.has(id); err != nil {
+			return nil, nil, err
+		}
+		own = []grant{{User: owner, Level: "CAN_MANAGE"}}
 	default:
 		return nil, nil, badParameter("The local workspace has no permissions on %s.", kind)
 	}
@@ -145,7 +152,7 @@ func (p *objectPermissions) write(w http.ResponseWriter, r *http.Request, own, i
 	for _, entry := range list {
 		delete(entry, "principal")
 	}
-	singular := map[string]string{"jobs": "job", "directories": "directory", "files": "file"}
+	singular := map[string]string{"jobs": "job", "directories": "directory", "files": "file", "dashboards": "dashboard"}
 	writeJSON(w, http.StatusOK, map[string]any{"object_id": "/" + kind + "/" + id, "object_type": singular[kind], "access_control_list": list})
 }
 

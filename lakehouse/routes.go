@@ -162,6 +162,9 @@ func (s *Server) routes() *http.ServeMux {
 	} {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { e.serve(s.log, w, r) })
 	}
+	for pattern, e := range s.dashboards.routes() {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { e.serve(s.log, w, r) })
+	}
 	for pattern, e := range (jobsAPI{s.jobs}).routes() {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { e.serve(s.log, w, r) })
 	}

@@ -35,6 +35,7 @@ type Server struct {
 	auth       *authority
 	files      *volumeFiles
 	secrets    *secretScopes
+	dashboards *dashboards
 	own        *workspaceFiles
 	jobs       *jobBoard
 	grants     *objectPermissions
@@ -149,6 +150,9 @@ func (s *Server) openParts(ctx context.Context) error {
 	if s.secrets, err = openSecrets(s.store, o.Now); err != nil {
 		return err
 	}
+	if s.dashboards, err = openDashboards(s.store, o.Now); err != nil {
+		return err
+	}
 	if err := s.openJobs(); err != nil {
 		return err
 	}
@@ -172,6 +176,7 @@ func (s *Server) openParts(ctx context.Context) error {
 			PropertiesLostOnReplace: o.Switches.PropertiesLostOnReplace,
 			PoliciesLostOnReplace:   o.Switches.PoliciesLostOnReplace,
 			LateCommit:              o.Switches.LateCommit,
+			NewRowsNoConflict:       o.Switches.NewRowsNoConflict,
 
 			NoSchemaEvolutionOfViews: o.Switches.NoSchemaEvolutionOfViews,
 			NoArrow:                  o.Switches.NoArrow,
@@ -186,7 +191,7 @@ func (s *Server) openJobs() error {
 	if s.own, err = openWorkspaceFiles(s.store, localUser, s.auth.ClientID); err != nil {
 		return err
 	}
-	s.grants = &objectPermissions{store: s.store, files: s.own, exists: s.auth.knows}
+	s.grants = &objectPermissions{store: s.store, files: s.own, boards: s.dashboards, exists: s.auth.knows}
 	s.jobs, err = openJobs(&jobBoard{
 		store: s.store, now: s.options.Now, log: s.log, dir: s.options.Dir, url: s.URL,
 		token: s.auth.tokenOf, exists: s.auth.knows, forget: s.grants.forget,

@@ -249,6 +249,28 @@ func command(t *testing.T, task bundle.Task) string {
 	return strings.Join(parameters[1+first:], " ")
 }
 
+// The dashboard's file is where its resource says, and its queries name no catalog and no schema.
+func TestDashboard(t *testing.T) {
+	b, _ := load(t, "prod")
+	all := b.Root["resources"].(map[string]any)["dashboards"].(map[string]any)
+	for name, d := range all {
+		d := d.(map[string]any)
+		text, err := os.ReadFile(d["file_path"].(string))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if !json.Valid(text) || strings.Contains(string(text), "bronze") {
+			t.Errorf("%s: %s is no JSON, or names a schema", name, d["file_path"])
+		}
+		if d["dataset_catalog"] != "prod_chinook_lakehouse" || d["dataset_schema"] != "bronze" {
+			t.Errorf("%s reads %v.%v", name, d["dataset_catalog"], d["dataset_schema"])
+		}
+	}
+	if len(all) != 1 {
+		t.Errorf("%d dashboards, want one", len(all))
+	}
+}
+
 func TestLargeTablesAreJSON(t *testing.T) {
 	b, _ := load(t, "dev")
 	var tables []string

@@ -67,7 +67,7 @@ func (a *app) plan(show planned, anySource bool, decide func(context.Context, *r
 		if a.ui.Structured {
 			err = errors.Join(a.ui.JSON(&replicate.Plan{
 				Run: a.runID, Makes: []string{}, Source: replicate.PlannedRead{Statements: []string{}},
-				Tables: []*replicate.TablePlan{}, Unknown: []string{},
+				Tables: []*replicate.TablePlan{}, Control: []string{}, Unknown: []string{},
 				Error: err.Error(), Hint: failure.HintOf(err),
 			}), err)
 		}
@@ -98,6 +98,14 @@ func printPlan(out *ui.Output, plan *replicate.Plan, show planned) error {
 			if err := out.Print("-- %s\n%s;", t.Table, sql); err != nil {
 				return err
 			}
+		}
+	}
+	for _, sql := range plan.Control {
+		if !show.sql {
+			break
+		}
+		if err := out.Print("-- the control table\n%s;", sql); err != nil {
+			return err
 		}
 	}
 	for _, what := range plan.Unknown {
@@ -190,7 +198,7 @@ func planSummary(plan *replicate.Plan) string {
 
 // plannedStatements counts the statements in a plan.
 func plannedStatements(plan *replicate.Plan) int {
-	n := len(plan.Source.Statements)
+	n := len(plan.Source.Statements) + len(plan.Control)
 	for _, t := range plan.Tables {
 		n += len(t.Statements)
 	}

@@ -104,7 +104,9 @@ type Load struct {
 	TableName NamePattern
 	// ColumnComments copies the comments of columns at a full load.
 	ColumnComments bool
-	Reload         Reload
+	// ControlTable keeps the table _ingest_loads: one row for each load and table.
+	ControlTable bool
+	Reload       Reload
 
 	// What is kept beside the logs, unless DerivedSections override it. Derived returns it for a
 	// table.

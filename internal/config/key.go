@@ -137,6 +137,7 @@ var keys = []key{
 		literal: func(c *Config) string { return quote(string(c.Load.TableName)) },
 	},
 	booleanKey("load.column_comments", func(c *Config) *bool { return &c.Load.ColumnComments }),
+	booleanKey("load.control_table", func(c *Config) *bool { return &c.Load.ControlTable }),
 	choiceKey("load.reload", func(c *Config) *Reload { return &c.Load.Reload }, reloads),
 	choiceKey("load.naming", func(c *Config) *shape.Naming { return &c.Shape.Naming }, namings),
 	choiceKey("load.json", func(c *Config) *shape.JSON { return &c.Shape.JSON }, jsons),
@@ -211,7 +212,7 @@ func Default() *Config {
 			IdleAdvance:   16e6,
 		},
 		Load: Load{
-			Interval: time.Minute, Jobs: 8, TableName: "{table}", Reload: ReloadReport,
+			Interval: time.Minute, Jobs: 8, TableName: "{table}", ControlTable: true, Reload: ReloadReport,
 			Current: CurrentNone, CurrentName: "{log}_current", Deletes: DeletesSoft, HistoryName: "{log}_history",
 		},
 		Prune: Prune{Retention: 7 * 24 * time.Hour},

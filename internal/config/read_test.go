@@ -145,7 +145,7 @@ func TestMistakesNameLineAndKey(t *testing.T) {
 		{"misspelt key of another section", "[source]\nwarehose = \"x\"\n",
 			`:2: unknown key "warehose" under [source]; did you mean "warehouse" under [destination]?`},
 		{"nothing near", "[load]\nxyzzy = 1\n",
-			`:2: unknown key "xyzzy" under [load]; its keys are interval, jobs, table_name, column_comments, reload, naming, json`},
+			`:2: unknown key "xyzzy" under [load]; its keys are interval, jobs, table_name, column_comments, control_table, reload, naming, json`},
 		{"case matters", "[source]\nURL = \"x\"\n", `:2: unknown key "URL" under [source]`},
 		{"misspelt section", "[sources]\nurl = \"x\"\n", ":1: unknown section [sources]; did you mean [source]?"},
 		{"implied section", "\n[table.\"public.orders\"]\nmask = 1\n", ":2: unknown section [table]; did you mean [tables]?"},

@@ -43,8 +43,11 @@ type Loader struct {
 	Kept func(t *ledger.TableState) ([]databricks.Table, error)
 	// Keep lists the tables that are kept beside a table's log; nil for none.
 	Keep func(t *ledger.TableState) []kept.Definition
-	Log  *slog.Logger
-	Now  func() time.Time
+	// Control is the control table, which gets a row for each load of a table;
+	// nil for none.
+	Control *databricks.Table
+	Log     *slog.Logger
+	Now     func() time.Time
 	// Watch is called as tables are loaded.
 	Watch Watch
 }
@@ -92,6 +95,7 @@ type TableResult struct {
 // sends no statement. It returns an error for a problem that stops all tables.
 // A problem of one table is in its result.
 func (l *Loader) Load(ctx context.Context, o Options) ([]TableResult, error) {
+	started := l.Now().UTC()
 	cache, state, err := loads.ReadBoth(ctx, l.Files, l.Ledger)
 	if err != nil {
 		return nil, err
@@ -133,7 +137,11 @@ func (l *Loader) Load(ctx context.Context, o Options) ([]TableResult, error) {
 		results = append(results, w.result)
 	}
 	slices.SortFunc(results, func(a, b TableResult) int { return a.Table.Compare(b.Table) })
-	if !changed {
+	recorded, err := l.record(ctx, cache, state, started)
+	if err != nil {
+		return results, err
+	}
+	if !changed && !recorded {
 		return results, nil
 	}
 	cache.Ledger, cache.Run, cache.Version, cache.Time = state.Ledger, l.Run, l.Version, l.Now().UTC()

@@ -21,6 +21,8 @@ type Plan struct {
 	Err        error // why it is, or would be, quarantined
 	// Unsure says what only the table itself can answer; "" if nothing.
 	Unsure string
+
+	table *table // as the load would work on it
 }
 
 // Plan describes what Load would do, for all tables that Load would change. It
@@ -47,7 +49,7 @@ func (l *Loader) Plan(ctx context.Context, o Options) ([]Plan, error) {
 	for i, w := range todo {
 		g.Go(func() error {
 			w.kept = w.beside(o)
-			planned[i] = Plan{Table: w.State.Table, Target: w.Target}
+			planned[i] = Plan{Table: w.State.Table, Target: w.Target, table: w}
 			return planner{w, &planned[i]}.load(gctx, o)
 		})
 	}
@@ -73,6 +75,7 @@ func (l *Loader) PlanSnapshot(ctx context.Context, cache *loads.Cache, state *le
 	b *ledger.Begin, p *Plan) error {
 	t := &ledger.TableState{Table: d.Table, Snapshot: d, Begin: b, Columns: d.Columns, DoneNumber: d.Begin + 1}
 	w := l.newTable(state, t, cache.Tables[d.Table])
+	p.Table, p.table = d.Table, w
 	w.kept = w.beside(Options{})
 	plan := planner{w, p}
 	if err := plan.find(ctx); err != nil || p.Err != nil {

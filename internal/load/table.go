@@ -298,6 +298,6 @@ func (w *table) conclude() {
 	w.result.Total, w.result.Entry = w.seen.total, w.steps[len(w.steps)-1].entry
 	w.loaded = loads.Table{
 		Snapshot: w.State.Snapshot.Begin, Directory: w.State.Snapshot.Directory, Entry: w.result.Entry, Rows: w.seen.total,
-		Current: w.loaded.Current, History: w.loaded.History, Ahead: w.columnsAhead(),
+		Current: w.loaded.Current, History: w.loaded.History, Ahead: w.columnsAhead(), Recorded: w.loaded.Recorded,
 	}
 }

@@ -234,6 +234,7 @@ func (l *look) targets(ctx context.Context, usable []postgres.Relation) error {
 		}
 		l.Add(listed.Changed(r.Name)...)
 	}
+	l.Add(listed.Control()...)
 	return nil
 }
 

@@ -70,7 +70,7 @@ func (p *Pipeline) newLoader() *load.Loader {
 		Ledger: p.ledger, Files: p.workspace.Files(), Workspace: p.workspace, Warehouse: p.workspace.Warehouse(), Target: p.Target,
 		Run: p.opt.Run, Version: p.opt.Version, Jobs: p.config.Load.Jobs, ColumnComments: p.config.Load.ColumnComments, Log: p.log,
 		Now:  p.opt.Now,
-		View: p.names.CurrentView, Kept: p.names.Kept, Keep: p.names.Keep,
+		View: p.names.CurrentView, Kept: p.names.Kept, Keep: p.names.Keep, Control: p.names.Control(),
 		Tags: func(t schema.TableName) map[string]string { return p.config.Shape.Of(t).Tags },
 	}
 }

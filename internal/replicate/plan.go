@@ -28,6 +28,7 @@ type Plan struct {
 	Makes   []string     `json:"makes"`           // schema and volume that are missing
 	Source  PlannedRead  `json:"source"`          // what happens in the source
 	Tables  []*TablePlan `json:"tables"`          // by name
+	Control []string     `json:"control"`         // statements that add rows to the control table
 	Unknown []string     `json:"unknown"`         // what only the run itself can find out
 	Error   string       `json:"error,omitempty"` // what would stop the run
 	Hint    string       `json:"hint,omitempty"`
@@ -67,6 +68,9 @@ type planning struct {
 	p    *Pipeline
 	plan *Plan
 	s    *Summary // takes the problems of tables
+	// loads are the loads that are planned, and state the ledger that they are planned for.
+	loads []load.Plan
+	state *ledger.State
 }
 
 // PlanFullLoad plans FullLoad.
@@ -104,10 +108,10 @@ func (p *Pipeline) PlanNext(ctx context.Context) (*Plan, error) {
 
 func (p *Pipeline) planned(ctx context.Context, command string, decide func(*planning) error) (*Plan, error) {
 	pl := &planning{p: p, s: p.newSummary(), plan: &Plan{
-		Run: p.opt.Run, Command: command, Makes: []string{}, Tables: []*TablePlan{}, Unknown: []string{},
+		Run: p.opt.Run, Command: command, Makes: []string{}, Tables: []*TablePlan{}, Control: []string{}, Unknown: []string{},
 		Source: PlannedRead{Statements: []string{}, Slot: p.link.Slot},
 	}}
-	err := p.explain(ctx, decide(pl))
+	err := p.explain(ctx, pl.decided(ctx, decide))
 	for _, t := range pl.s.Tables {
 		pl.table(t.name).Error, pl.table(t.name).Hint = t.Error, t.Hint
 	}
@@ -198,6 +202,9 @@ func (pl *planning) snapshots(ctx context.Context, conn *pgx.Conn, d *decision, 
 	}
 	after := *state
 	after.Ledger = uuid
+	if d.origin != nil {
+		after.Origin = &ledger.Origin{Database: p.source.Facts.Database, Slot: p.link.Slot}
+	}
 	for i := range d.relations {
 		r := pubs.As(&d.relations[i])
 		done := stage.Describe(&p.config.Shape, r)
@@ -211,6 +218,7 @@ func (pl *planning) snapshots(ctx context.Context, conn *pgx.Conn, d *decision, 
 		if err := p.newLoader().PlanSnapshot(ctx, cache, &after, done, begin, &planned); err != nil {
 			return err
 		}
+		pl.loads, pl.state = append(pl.loads, planned), &after
 		t.Statements, t.Note = append(t.Statements, planned.Statements...), planned.Unsure
 		if planned.Err != nil {
 			t.Error, t.Hint = planned.Err.Error(), failure.HintOf(planned.Err)
@@ -320,6 +328,7 @@ func (pl *planning) load(ctx context.Context, o load.Options) error {
 		if t.Snapshot { // a newer one replaces it
 			continue
 		}
+		pl.loads = append(pl.loads, found)
 		t.StagedRows, t.Note = found.Rows, found.Unsure
 		t.Statements = append(t.Statements, found.Statements...)
 		if found.Err != nil {
@@ -331,6 +340,29 @@ func (pl *planning) load(ctx context.Context, o load.Options) error {
 		pl.unknown("whether the tables hold what loads/ says: a load asks them before it writes, and this plan starts no warehouse")
 	}
 	return nil
+}
+
+// decided makes the plan.
+func (pl *planning) decided(ctx context.Context, decide func(*planning) error) error {
+	if err := decide(pl); err != nil {
+		return err
+	}
+	return pl.control(ctx)
+}
+
+// control plans the rows of the control table.
+func (pl *planning) control(ctx context.Context) error {
+	state := pl.state
+	if state == nil {
+		state = pl.p.ledger.State()
+	}
+	cache, err := loads.Read(ctx, pl.p.workspace.Files(), state.Ledger)
+	if err != nil {
+		return err
+	}
+	statements, err := pl.p.newLoader().PlanControl(ctx, cache, state, pl.loads)
+	pl.plan.Control = append(pl.plan.Control, statements...)
+	return err
 }
 
 // sparing plans what a run of cdc would do about failing statements of the application.

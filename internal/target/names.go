@@ -14,6 +14,7 @@ import (
 	"ingest/internal/failure"
 	"ingest/internal/finding"
 	"ingest/internal/ledger"
+	"ingest/internal/load/control"
 	"ingest/internal/postgres"
 	"ingest/internal/schema"
 	"ingest/internal/shape"
@@ -32,6 +33,15 @@ func (n Names) Table(table schema.TableName) databricks.Table {
 func (n Names) InSchema(name string) databricks.Table {
 	d := n.Config.Destination
 	return databricks.Table{Catalog: d.Catalog, Schema: d.Schema, Name: name}
+}
+
+// Control is the control table of the target's schema; nil if it is switched off.
+func (n Names) Control() *databricks.Table {
+	if !n.Config.Load.ControlTable {
+		return nil
+	}
+	t := n.InSchema(control.Name)
+	return &t
 }
 
 // View is where the view of a source table's current state goes.
@@ -73,6 +83,13 @@ func (n Names) Obstacles(r *postgres.Relation) []finding.Finding {
 	if schema.HoldsVariable(target.String()) {
 		out = append(out, obstacle(r.Name, fmt.Sprintf("it would become %q, and that name holds ${…}", target.Name),
 			"Databricks may replace it by a variable's value in every statement", rename))
+	}
+	for _, c := range n.claims(r.Name) {
+		if c.firm && n.Control() != nil && schema.FoldCase(c.name) == control.Name {
+			out = append(out, obstacle(r.Name, fmt.Sprintf("%s would be named %s, which is the control table", c.of(r.Name), n.Control().Display()),
+				"loads write one row for each load and table there", fmt.Sprintf("give it another name: %s = \"…\" under [tables.%q], "+
+					"or set load.control_table = false", c.use.option(), r.Name.String())))
+		}
 	}
 	out = append(out, obstacles(r.Name, n.Misshaped(r))...)
 	out = append(out, n.unnameable(r.Name)...)

@@ -66,6 +66,11 @@ func TestObstaclesOfTargets(t *testing.T) {
 		"a column of a metadata column's name": {func(_ Names, r *postgres.Relation) {
 			r.Columns = append(r.Columns, schema.Column{Name: "_op", Number: 2, Type: schema.Type{Kind: schema.String}})
 		}, `column "_op" has the name of a metadata column`},
+		"the control table's name": {func(_ Names, r *postgres.Relation) { r.Name.Name = "_INGEST_loads" },
+			"its log would be named dev.bronze._ingest_loads, which is the control table"},
+		"the control table's name, without a control table": {func(n Names, r *postgres.Relation) {
+			r.Name.Name, n.Config.Load.ControlTable = "_ingest_loads", false
+		}, ""},
 		"a mistake, which is the whole run's": {func(n Names, _ *postgres.Relation) {
 			n.Config.Shape = shape.Rules{Sections: []shape.Section{
 				{Label: "s", Exact: true, Matches: func(schema.TableName) bool { return true }, Options: shape.Options{Exclude: []string{"gone"}}},

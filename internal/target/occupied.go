@@ -10,6 +10,7 @@ import (
 	"ingest/internal/finding"
 	"ingest/internal/ledger"
 	"ingest/internal/load/bronze"
+	"ingest/internal/load/control"
 	"ingest/internal/load/loads"
 	"ingest/internal/schema"
 )
@@ -123,6 +124,23 @@ func kindOf(kind string) string {
 		return "a foreign table"
 	}
 	return "a " + kind
+}
+
+// Control warns about an object that has the control table's name and is not one.
+func (o *Occupied) Control() []finding.Finding {
+	table := o.names.Control()
+	if table == nil {
+		return nil
+	}
+	info := o.tables[schema.FoldCase(table.Name)]
+	if info == nil || control.Is(info) {
+		return nil
+	}
+	err := control.Foreign(*table, info)
+	return []finding.Finding{{
+		Level: finding.Warning, Subject: "destination", What: err.Error(), Why: "loads cannot write the control table there",
+		Remedy: failure.HintOf(err),
+	}}
 }
 
 // Finding is the problem of an occupied target.

@@ -7,6 +7,7 @@ import (
 	"ingest/internal/config"
 	"ingest/internal/databricks"
 	"ingest/internal/failure"
+	"ingest/internal/finding"
 	"ingest/internal/ledger"
 	"ingest/internal/load/bronze"
 	"ingest/internal/load/loads"
@@ -129,5 +130,37 @@ func TestWhatHasTheNameOfSomethingKept(t *testing.T) {
 	o.root, o.cache, o.tables["t"] = root, &loads.Cache{}, &databricks.TableInfo{Kind: "MANAGED"}
 	if found, err := o.By(t.Context(), public("t"), "then this"); found == nil || err != nil {
 		t.Errorf("a table that says nothing of a ledger is this pipeline's: %v", err)
+	}
+}
+
+// TestWhatHasTheNameOfTheControlTable: check warns about what loads would not write to.
+func TestWhatHasTheNameOfTheControlTable(t *testing.T) {
+	names, state := namesOf(t)
+	for what, c := range map[string]struct {
+		info *databricks.TableInfo
+		want string
+	}{
+		"nothing":           {nil, ""},
+		"the control table": {&databricks.TableInfo{Kind: "MANAGED", Properties: map[string]string{"ingest.control": "_ingest_loads"}}, ""},
+		"another table":     {&databricks.TableInfo{Kind: "MANAGED"}, "dev.bronze._ingest_loads is a table that ingest did not make"},
+		"a view":            {&databricks.TableInfo{Kind: "VIEW"}, "dev.bronze._ingest_loads is a view that ingest did not make"},
+	} {
+		o := &Occupied{names: names, state: state, tables: map[string]*databricks.TableInfo{}}
+		if c.info != nil {
+			o.tables["_ingest_loads"] = c.info
+		}
+		said := ""
+		for _, f := range o.Control() {
+			said += f.What
+			if f.Level != finding.Warning || !strings.Contains(f.Remedy, "load.control_table = false") {
+				t.Errorf("%s: %+v", what, f)
+			}
+		}
+		check(t, what, said, c.want)
+		off := *names.Config
+		off.Load.ControlTable = false
+		if o.names = (Names{&off}); len(o.Control()) > 0 {
+			t.Errorf("%s: without a control table there is a warning", what)
+		}
 	}
 }

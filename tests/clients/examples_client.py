@@ -79,6 +79,12 @@ def main():
         got = [tuple(r) for r in cursor.fetchall()]
         if got != [(4, "Bern", False), (4, "Genf", False), (4, "Genf", False), (4, "Sitten", True)]:
             sys.exit(f"periods: {got}")
+        cursor.execute("""CREATE OR REPLACE TABLE bronze.`_ingest_loads` AS SELECT * FROM VALUES
+            ('public.customer', current_timestamp() - INTERVAL 1 HOUR), ('public.other', current_timestamp() - INTERVAL 9 DAY) AS v(source_table, committed_at)""")
+        dbt_does("source", "freshness")
+        cursor.execute("UPDATE bronze.`_ingest_loads` SET committed_at = current_timestamp() - INTERVAL 3 DAY")
+        if runner.invoke(["source", "freshness", "--profiles-dir", "."]).success:
+            sys.exit("a table that is three days old is fresh")
     print("dbt-core", dbt.version.__version__, "dbt-databricks", version, "resources/examples/dbt")
 
 

@@ -49,8 +49,17 @@ type Table struct {
 	// Ahead is the entry since which the view has columns that no row of the
 	// log has yet; 0 if there are none.
 	Ahead int64 `json:"ahead,omitempty"`
+	// Recorded says what the control table has of the table; nil if that is not
+	// known.
+	Recorded *Recorded `json:"recorded,omitempty"`
 	// Quarantine says why loading stopped, and at which entry.
 	Quarantine *Quarantine `json:"quarantine,omitempty"`
+}
+
+// Recorded is the newest load of a table that the control table has.
+type Recorded struct {
+	Snapshot string `json:"snapshot"` // directory of the snapshot that the table begins with
+	Entry    int64  `json:"entry"`    // last entry of that load
 }
 
 // Kept is the cache's record of a table beside a log.

@@ -162,7 +162,8 @@ func (t changer) checkConflicts(c *store.Catalog, m *store.Table, reads string) 
 			}
 		}
 	}
-	if err := t.checkDead(c, m, last); err != nil || t.switches.NewRowsNoConflict {
+	serializable := strings.EqualFold(m.Properties["delta.isolationLevel"], "Serializable")
+	if err := t.checkDead(c, m, last); err != nil || t.switches.NewRowsNoConflict && !serializable {
 		return err
 	}
 	living, err := t.Living(c, m)
