@@ -60,6 +60,7 @@ configuration.`,
 	}
 	cmd.Flags().StringVar(&dir, "dir", "./local-lakehouse", "directory of the local workspace; replaced if an earlier demo created it")
 	cmd.Flags().IntVar(&scale, "scale", 1, "size of the data, as a multiple of the Chinook sample database")
+	must(cmd.MarkFlagDirname("dir"))
 	return cmd
 }
 

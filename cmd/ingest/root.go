@@ -82,6 +82,7 @@ Exit codes: 0 success, 1 failure, 3 some tables failed, 10 source,
 		c.Annotations = withoutConfig()
 		c.Example = "  source <(ingest completion bash)"
 	}
+	a.addCompletions(root)
 	return root
 }
 
