@@ -20,7 +20,7 @@ DUCKDB := ./cmd/... ./internal/chinook/... ./internal/databricks/... ./internal/
 BUDGET := Budget$$|^TestSlowUploadsBoundTheSpool$$
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-static release demo test test-all test-whole test-command test-duckdb test-others test-clients test-versions test-deploy-cli test-spark cover torture mutation race lint fmt bench bench-micro clean need need-extensions
+.PHONY: help build build-static release reference man demo test test-all test-whole test-command test-duckdb test-others test-clients test-versions test-deploy-cli test-spark cover torture mutation race lint fmt bench bench-micro clean need need-extensions
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -45,6 +45,15 @@ dist/ingest-%: go.mod go.sum ingest.example.toml $(GO_FILES)
 
 release: $(RELEASES:%=dist/ingest-%) ## the static binaries of a release, and dist/SHA256SUMS
 	cd dist && sha256sum $(RELEASES:%=ingest-%) > SHA256SUMS
+
+reference: ## docs/reference.md, from the commands
+	CGO_ENABLED=0 go run ./cmd/ingest reference > docs/reference.md.new
+	mv docs/reference.md.new docs/reference.md
+
+man: ## dist/man/*.1, from the commands; dated by SOURCE_DATE_EPOCH, or by the newest commit
+	rm -rf dist/man
+	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null)} \
+		CGO_ENABLED=0 go run -ldflags '$(LDFLAGS)' ./cmd/ingest reference --man dist/man
 
 demo: need build ## the whole story on this machine: Postgres, full load, changes, cdc, current state and history, verify
 	bin/ingest demo
@@ -116,6 +125,7 @@ lint: $(TOOLS)/golangci-lint $(TOOLS)/actionlint ## everything that is checked w
 	$(TOOLS)/golangci-lint run --allow-parallel-runners # another checkout may be linted, too
 	$(TOOLS)/actionlint
 	scripts/check-docs
+	CGO_ENABLED=0 go run ./cmd/ingest reference | diff -u docs/reference.md - || { echo "docs/reference.md differs from the commands: make reference" >&2; exit 1; }
 	@for f in scripts/* .ci/run; do case $$f in *.sql) ;; *) bash -n "$$f" || exit 1 ;; esac; done
 
 fmt: ## format the Go code

@@ -52,7 +52,7 @@ many rows were replaced.`,
 	bound(f, "jobs", "source.jobs",
 		"number of sessions that read tables, and ranges of large tables, in parallel (default: by cores and source)")
 	f.BoolVar(&o.Resume, "resume", false, "load only tables that have no complete snapshot yet")
-	f.BoolVar(&o.StageOnly, "stage-only", false, "stage without loading; `ingest load` loads later. Uses no SQL warehouse")
+	f.BoolVar(&o.StageOnly, "stage-only", false, "stage without loading; ingest load loads later. Uses no SQL warehouse")
 	f.BoolVar(&o.Repair, "repair", false, "replace a slot that does not match the ledger, and load the tables that need it")
 	return cmd
 }
