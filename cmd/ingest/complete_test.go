@@ -117,7 +117,8 @@ func TestNamesAreCompleted(t *testing.T) {
 		t.Errorf("the catalogs are %q", got)
 	}
 	profiles := b.file("profiles", "[DEFAULT]\nhost = x\n\n[prod]\n")
-	if got, _ := complete(t, []string{"DATABRICKS_CONFIG_FILE=" + profiles}, "init", "--profile", ""); !slices.Equal(got, []string{"DEFAULT", "prod"}) {
+	got, _ := complete(t, []string{"DATABRICKS_CONFIG_FILE=" + profiles}, "init", "--profile", "")
+	if !slices.Equal(got, []string{"DEFAULT", "prod"}) {
 		t.Errorf("the profiles are %q", got)
 	}
 }

@@ -66,7 +66,12 @@ func (a *app) fullLoad(ctx context.Context, o replicate.FullLoadOptions) error {
 	}
 	s, err := p.FullLoad(ctx, o)
 	show.close()
-	if err = errors.Join(a.finish(s, err), p.Close()); err == nil {
+	err = errors.Join(a.finish(s, err), p.Close())
+	if failure.KindOf(err) == failure.Tables && s.Entries == 0 {
+		a.next("Nothing was staged. The slot and the publications stay, and the slot keeps WAL: `ingest full-load` goes on with them, " +
+			"`ingest drop --yes` drops them")
+	}
+	if err == nil {
 		next := "Next: `ingest cdc` appends the changes since the snapshot"
 		if o.StageOnly {
 			next = nextLoad
