@@ -148,7 +148,7 @@ func referencePage(root *cobra.Command) string {
 		fmt.Fprintf(&b, "| %d | %s |\n", c.kind, c.meaning)
 	}
 	for _, cmd := range commands[1:] {
-		fmt.Fprintf(&b, "\n## %s\n\n    %s\n\n%s\n", cmd.CommandPath(), synopsis(cmd), markdownText(cmp.Or(cmd.Long, cmd.Short)))
+		fmt.Fprintf(&b, "\n## %s\n\n    %s\n\n%s\n", cmd.CommandPath(), synopsis(cmd), markdownText(strings.TrimSpace(cmp.Or(cmd.Long, cmd.Short))))
 		if len(flagsOf(cmd)) > 0 {
 			b.WriteString("\n")
 			writeFlagTable(&b, cmd)
@@ -180,11 +180,12 @@ func code(s string) string {
 }
 
 // markdownText quotes what Markdown would read as markup, outside of code. Lines that are
-// indented are code already.
+// indented are code.
 func markdownText(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
-		if strings.HasPrefix(line, "    ") {
+		if strings.HasPrefix(line, "  ") {
+			lines[i] = "    " + strings.TrimSpace(line)
 			continue
 		}
 		parts := strings.Split(line, "`")
@@ -232,7 +233,7 @@ func manPage(cmd *cobra.Command, date string) string {
 	b.WriteString(".nh\n.ad l\n") // no hyphens in names, which are copied
 	fmt.Fprintf(&b, ".SH NAME\n%s \\- %s\n.SH SYNOPSIS\n.B %s\n", roff(name), roff(cmd.Short), roff(synopsis(cmd)))
 	b.WriteString(".SH DESCRIPTION\n")
-	manText(&b, cmp.Or(cmd.Long, cmd.Short))
+	manText(&b, strings.TrimSpace(cmp.Or(cmd.Long, cmd.Short)))
 	if !cmd.HasParent() {
 		b.WriteString(".SH COMMANDS\n")
 		for _, c := range documented(cmd)[1:] {
