@@ -3,6 +3,7 @@
 package main
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,10 +54,7 @@ func (b *bench) try(t *testing.T, rows []mistake) {
 	for _, m := range rows {
 		t.Run(m.name, func(t *testing.T) {
 			b.t = t
-			before := map[string]string{}
-			for name, value := range b.env {
-				before[name] = value
-			}
+			before := maps.Clone(b.env)
 			defer func() { b.env = before }()
 			if m.set != nil {
 				m.set(b)

@@ -148,7 +148,8 @@ func referencePage(root *cobra.Command) string {
 		fmt.Fprintf(&b, "| %d | %s |\n", c.kind, c.meaning)
 	}
 	for _, cmd := range commands[1:] {
-		fmt.Fprintf(&b, "\n## %s\n\n    %s\n\n%s\n", cmd.CommandPath(), synopsis(cmd), markdownText(strings.TrimSpace(cmp.Or(cmd.Long, cmd.Short))))
+		text := markdownText(strings.TrimSpace(cmp.Or(cmd.Long, cmd.Short)))
+		fmt.Fprintf(&b, "\n## %s\n\n    %s\n\n%s\n", cmd.CommandPath(), synopsis(cmd), text)
 		if len(flagsOf(cmd)) > 0 {
 			b.WriteString("\n")
 			writeFlagTable(&b, cmd)

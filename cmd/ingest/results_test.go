@@ -86,8 +86,8 @@ var results = []result{
 // resultTypes are the types of results, by what docs/output.md says about them.
 var resultTypes = []any{
 	build{}, configMistake{}, shownSetting{}, initialized{}, finding.Finding{}, probe.Report{}, replicate.Summary{}, replicate.Plan{},
-	replicate.Status{}, watchedStatus{}, replicate.VerifyReport{}, replicate.View{}, answer{}, prune.Report{}, simulated{}, replicate.Dropped{},
-	served{},
+	replicate.Status{}, watchedStatus{}, replicate.VerifyReport{}, replicate.View{}, answer{}, prune.Report{}, simulated{},
+	replicate.Dropped{}, served{},
 }
 
 // madeByHand are fields of results that are made as maps, or by the output itself.
@@ -299,8 +299,7 @@ func fieldsOf(of reflect.Type, fields map[string]bool, seen map[reflect.Type]boo
 		return
 	}
 	seen[of] = true
-	for i := range of.NumField() {
-		f := of.Field(i)
+	for f := range of.Fields() {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if name == "-" || !f.IsExported() && !f.Anonymous {
 			continue

@@ -27,7 +27,8 @@ func (c *connection) settingsError(err error) error {
 			WithHint("export HOME, or name the file in DATABRICKS_CONFIG_FILE, or leave the profile out and export " +
 				"DATABRICKS_HOST and DATABRICKS_TOKEN")
 	}
-	return failure.New(failure.Usage, "read Databricks sign-in settings: %w", &cleanError{text: text, err: err}).WithHint("name a profile of " + defaultFile + " in DATABRICKS_CONFIG_PROFILE, or set DATABRICKS_HOST and DATABRICKS_TOKEN, or " +
+	e := failure.New(failure.Usage, "read Databricks sign-in settings: %w", &cleanError{text: text, err: err})
+	return e.WithHint("name a profile of " + defaultFile + " in DATABRICKS_CONFIG_PROFILE, or set DATABRICKS_HOST and DATABRICKS_TOKEN, or " +
 		"DATABRICKS_HOST, DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET; `databricks auth profiles` lists the profiles")
 }
 
