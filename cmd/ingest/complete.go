@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"maps"
@@ -112,7 +113,7 @@ func (a *app) look(cmd *cobra.Command, places []func(*ends, context.Context) []s
 	if err != nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(a.stop, completionTime)
+	ctx, cancel := context.WithTimeout(a.stop, cmp.Or(a.process.completionTime, completionTime))
 	defer cancel()
 	answers := make(chan []string, len(places))
 	for _, place := range places {
@@ -212,7 +213,8 @@ func (e *ends) ledgerTables(ctx context.Context) []string {
 	if cache, err := loads.Read(ctx, store, ""); err == nil {
 		tables = slices.AppendSeq(tables, maps.Keys(cache.Tables))
 	}
-	ctx, cancel := context.WithTimeout(ctx, completionTime/2) // leaves time to return what the cache has
+	half := cmp.Or(e.process.completionTime, completionTime) / 2 // leaves time to return what the cache has
+	ctx, cancel := context.WithTimeout(ctx, half)
 	defer cancel()
 	if l, err := ledger.Open(ctx, store, ledger.Options{Now: time.Now}); err == nil {
 		tables = slices.AppendSeq(tables, maps.Keys(l.State().Tables))

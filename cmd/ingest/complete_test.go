@@ -3,11 +3,13 @@
 package main
 
 import (
+	"bytes"
 	"io"
 	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,7 +25,12 @@ import (
 // complete asks as a shell does, and returns the proposals and the directive.
 func complete(t *testing.T, env []string, args ...string) (values []string, directive string) {
 	t.Helper()
-	code, stdout, _ := run(env, append([]string{cobra.ShellCompRequestCmd}, args...)...)
+	var out bytes.Buffer
+	code := process{
+		args: append([]string{cobra.ShellCompRequestCmd}, args...), environment: env, stdout: &out, stderr: io.Discard,
+		signals: make(chan os.Signal), unnotify: func() {}, completionTime: 2 * time.Minute, // this machine may be slow
+	}.run()
+	stdout := out.String()
 	lines := strings.Split(strings.TrimSuffix(stdout, "\n"), "\n")
 	if code != 0 || len(lines) == 0 {
 		t.Fatalf("%q: exit code %d, %q", args, code, stdout)
