@@ -21,7 +21,7 @@ DUCKDB := ./cmd/... ./internal/chinook/... ./internal/databricks/... ./internal/
 BUDGET := Budget$$|^TestSlowUploadsBoundTheSpool$$
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-static release packages demo test test-all test-whole test-command test-duckdb test-others test-clients test-versions test-deploy-cli test-install test-examples test-spark cover torture mutation race lint fmt bench bench-micro clean need need-extensions
+.PHONY: help build build-static release packages reference man demo test test-all test-whole test-command test-duckdb test-others test-clients test-versions test-deploy-cli test-install test-examples test-spark cover torture mutation race lint fmt bench bench-micro clean need need-extensions
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -47,7 +47,16 @@ dist/ingest-%: go.mod go.sum ingest.example.toml $(GO_FILES)
 release: $(RELEASES:%=dist/ingest-%) ## the static binaries of a release, and dist/SHA256SUMS
 	cd dist && sha256sum $(RELEASES:%=ingest-%) > SHA256SUMS
 
-packages: release $(TOOLS)/nfpm ## dist/ingest-*.deb and .rpm, the Homebrew formula, and their sums
+reference: ## docs/reference.md, from the commands
+	CGO_ENABLED=0 go run ./cmd/ingest reference > docs/reference.md.new
+	mv docs/reference.md.new docs/reference.md
+
+man: ## dist/man/*.1, from the commands; dated by SOURCE_DATE_EPOCH, or by the newest commit
+	rm -rf dist/man
+	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null)} \
+		CGO_ENABLED=0 go run -ldflags '$(LDFLAGS)' ./cmd/ingest reference --man dist/man
+
+packages: release man $(TOOLS)/nfpm ## dist/ingest-*.deb and .rpm, the Homebrew formula, and their sums
 	scripts/packages $(TOOLS)/nfpm '$(VERSION)'
 
 demo: ## the whole story on this machine: Postgres, full load, changes, cdc, current state and history, verify
@@ -130,6 +139,7 @@ lint: $(TOOLS)/golangci-lint $(TOOLS)/actionlint ## everything that is checked w
 	$(TOOLS)/actionlint resources/examples/github-actions/*.yml
 	scripts/check-docs
 	scripts/check-paths
+	CGO_ENABLED=0 go run ./cmd/ingest reference | diff -u docs/reference.md - || { echo "docs/reference.md differs from the commands: make reference" >&2; exit 1; }
 	@for f in scripts/* .ci/run; do case $$f in *.sql) ;; *) bash -n "$$f" || exit 1 ;; esac; done
 
 fmt: ## format the Go code

@@ -59,7 +59,7 @@ wrong password, another run that took over) end it.`,
 	}
 	f := cmd.Flags()
 	show.flags(cmd)
-	f.BoolVar(&o.StageOnly, "stage-only", false, "stage without loading; `ingest load` loads later. Uses no SQL warehouse")
+	f.BoolVar(&o.StageOnly, "stage-only", false, "stage without loading; ingest load loads later. Uses no SQL warehouse")
 	f.BoolVar(&o.Follow, "follow", false, "run until interrupted")
 	f.BoolVar(&o.SnapshotNew, "snapshot-new", false, "also load selected tables in full that have no snapshot yet")
 	bound(f, "stage-every", "staging.entry_interval", "with --follow: staging interval (default 30s)")

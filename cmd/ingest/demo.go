@@ -51,6 +51,9 @@ configuration.`,
 		Annotations: map[string]string{noConfig: "true", makesLocal: "true"},
 		Args:        cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if a.ui.Structured {
+				return failure.New(failure.Usage, "demo prints a story for people, and has no result as JSON").WithHint("ingest demo, without --output")
+			}
 			if scale < 1 {
 				return failure.New(failure.Usage, "scale %d: want 1 or more", scale)
 			}
@@ -60,6 +63,7 @@ configuration.`,
 	}
 	cmd.Flags().StringVar(&dir, "dir", "./local-lakehouse", "directory of the local workspace; replaced if an earlier demo created it")
 	cmd.Flags().IntVar(&scale, "scale", 1, "size of the data, as a multiple of the Chinook sample database")
+	must(cmd.MarkFlagDirname("dir"))
 	return cmd
 }
 
@@ -74,6 +78,9 @@ type demo struct {
 }
 
 func (d *demo) run(ctx context.Context) (err error) {
+	if err := builtWithWorkspace(); err != nil { // before PostgreSQL is started
+		return err
+	}
 	if err := d.emptyDir(); err != nil {
 		return err
 	}

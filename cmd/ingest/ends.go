@@ -173,12 +173,20 @@ func (e *ends) openLocal(ctx context.Context) error {
 	return err
 }
 
+// builtWithWorkspace returns a usage error in a build without a local workspace.
+func builtWithWorkspace() error {
+	if localWorkspace {
+		return nil
+	}
+	return failure.New(failure.Usage, "this build of ingest has no local workspace").
+		WithHint("use a build with cgo (CGO_ENABLED=1 go build ./cmd/ingest), or a Databricks workspace")
+}
+
 // serveWorkspace starts a local workspace. In a build without one it returns a
 // usage error.
 func serveWorkspace(ctx context.Context, o lakehouse.Options) (*lakehouse.Server, error) {
-	if !localWorkspace {
-		return nil, failure.New(failure.Usage, "this build of ingest has no local workspace").
-			WithHint("use a build with cgo (CGO_ENABLED=1 go build ./cmd/ingest), or a Databricks workspace")
+	if err := builtWithWorkspace(); err != nil {
+		return nil, err
 	}
 	server, err := lakehouse.Open(ctx, o)
 	if err != nil {

@@ -52,7 +52,7 @@ many rows were replaced.`,
 	bound(f, "jobs", "source.jobs",
 		"number of sessions that read tables, and ranges of large tables, in parallel (default: by cores and source)")
 	f.BoolVar(&o.Resume, "resume", false, "load only tables that have no complete snapshot yet")
-	f.BoolVar(&o.StageOnly, "stage-only", false, "stage without loading; `ingest load` loads later. Uses no SQL warehouse")
+	f.BoolVar(&o.StageOnly, "stage-only", false, "stage without loading; ingest load loads later. Uses no SQL warehouse")
 	f.BoolVar(&o.Repair, "repair", false, "replace a slot that does not match the ledger, and load the tables that need it")
 	return cmd
 }
@@ -66,7 +66,12 @@ func (a *app) fullLoad(ctx context.Context, o replicate.FullLoadOptions) error {
 	}
 	s, err := p.FullLoad(ctx, o)
 	show.close()
-	if err = errors.Join(a.finish(s, err), p.Close()); err == nil {
+	err = errors.Join(a.finish(s, err), p.Close())
+	if failure.KindOf(err) == failure.Tables && s.Entries == 0 {
+		a.next("Nothing was staged. The slot and the publications stay, and the slot keeps WAL: `ingest full-load` goes on with them, " +
+			"`ingest drop --yes` drops them")
+	}
+	if err == nil {
 		next := "Next: `ingest cdc` appends the changes since the snapshot"
 		if o.StageOnly {
 			next = nextLoad

@@ -132,7 +132,7 @@ func (i *initialization) print() error {
 	if i.ui.Structured {
 		r := initialized{
 			File: i.path, SchemaFile: filepath.Join(filepath.Dir(i.path), schemaFile), Role: i.role, RoleExists: p.Role.Exists,
-			SQL: append([]string{}, p.SQL...), Findings: findings, Notes: append([]string{}, i.notes...),
+			SQL: append([]string{}, p.SQL...), Findings: append([]finding.Finding{}, findings...), Notes: append([]string{}, i.notes...),
 		}
 		for _, t := range p.Tables {
 			r.Tables = append(r.Tables, initializedTable{t.Name.String(), t.Rows, t.Bytes})

@@ -35,8 +35,9 @@ type process struct {
 	stdin          io.Reader // nil: none
 	stdout, stderr io.Writer
 	signals        <-chan os.Signal
-	unnotify       func() // restores the default handling: the next signal kills
-	kill           func() // ends the process; nil: nothing does
+	unnotify       func()        // restores the default handling: the next signal kills
+	kill           func()        // ends the process; nil: nothing does
+	completionTime time.Duration // how long a shell waits for names; 0: completionTime
 }
 
 // variable returns an environment variable; "" if it is not set.

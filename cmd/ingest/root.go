@@ -75,13 +75,21 @@ Exit codes: 0 success, 1 failure, 3 some tables failed, 10 source,
 	})
 	a.addCommonFlags(root)
 	root.AddCommand(newCDC(a), newCheck(a), newConfig(a), newDemo(a), newDrop(a), newFullLoad(a), newInit(a), newLoad(a), newPlan(a),
-		newPrune(a), newSimulate(a),
+		newPrune(a), newReference(), newSimulate(a),
 		newSQL(a), newStatus(a), newVerify(a), newVersion(a), newViews(a), newWorkspace(a))
 	root.InitDefaultCompletionCmd("completion")
 	if c, _, err := root.Find([]string{"completion"}); err == nil {
 		c.Annotations = withoutConfig()
 		c.Example = "  source <(ingest completion bash)"
+		c.Short = "Print the completion script of a shell"
+		c.Long = `completion prints the script for bash, zsh, fish or powershell. It completes commands,
+flags, their values, and names: of tables, schemas, pipelines and profiles. Names come
+from the ledger, and for full-load and init from the source. The shell waits for them
+at most 1.5 seconds. No SQL warehouse is started.
+
+"ingest completion zsh --help" says how to turn it on for each new shell.`
 	}
+	a.addCompletions(root)
 	return root
 }
 

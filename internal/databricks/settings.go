@@ -21,12 +21,13 @@ func (c *connection) settingsError(err error) error {
 	if before, _, found := strings.Cut(text, "key-value delimiter not found"); found {
 		text = before + "a line has no ="
 	}
-	e := failure.New(failure.Usage, "read Databricks sign-in settings: %w", &cleanError{text: text, err: err})
 	if strings.Contains(text, "cannot find homedir") {
-		return e.WithHint(
-			"HOME is not set, so %s cannot be found: export HOME, or name the file in DATABRICKS_CONFIG_FILE, or leave the profile out "+
-				"and export DATABRICKS_HOST and DATABRICKS_TOKEN", defaultFile)
+		return failure.New(failure.Usage, "read Databricks sign-in settings: %w",
+			&cleanError{text: "HOME is not set, so " + defaultFile + " cannot be found", err: err}).
+			WithHint("export HOME, or name the file in DATABRICKS_CONFIG_FILE, or leave the profile out and export " +
+				"DATABRICKS_HOST and DATABRICKS_TOKEN")
 	}
+	e := failure.New(failure.Usage, "read Databricks sign-in settings: %w", &cleanError{text: text, err: err})
 	return e.WithHint("name a profile of " + defaultFile + " in DATABRICKS_CONFIG_PROFILE, or set DATABRICKS_HOST and DATABRICKS_TOKEN, or " +
 		"DATABRICKS_HOST, DATABRICKS_CLIENT_ID and DATABRICKS_CLIENT_SECRET; `databricks auth profiles` lists the profiles")
 }

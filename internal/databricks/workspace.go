@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"path"
 	"sync"
 
 	sdklog "github.com/databricks/databricks-sdk-go/logger"
@@ -73,6 +74,20 @@ func (w *Workspace) Place() *Place {
 // Schemas are the schemas of the configured catalog.
 func (w *Workspace) Schemas() *Schemas {
 	return &Schemas{c: w.connection, catalog: w.config.Catalog}
+}
+
+// Pipelines lists the pipelines that have a directory in the volume.
+func (w *Workspace) Pipelines(ctx context.Context) ([]string, error) {
+	volume := *w.files
+	volume.root = path.Dir(w.files.root)
+	entries, err := volume.List(ctx, "")
+	var names []string
+	for _, e := range entries {
+		if e.Dir {
+			names = append(names, e.Name)
+		}
+	}
+	return names, err
 }
 
 // Tables describes tables.
