@@ -1,0 +1,208 @@
+// Package chart draws charts as SVG. Colours are CSS properties, so that one
+// drawing fits light and dark; File adds them for a drawing that stands alone.
+// Numbers are drawn by github.com/go-analyze/charts.
+package chart
+
+import (
+	"fmt"
+	"html"
+	"html/template"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/go-analyze/charts"
+
+	"ingest/internal/page"
+)
+
+// Series is a row of values. NaN is a value that is not known.
+type Series struct {
+	Name   string
+	Values []float64
+}
+
+// Options say how a chart looks.
+type Options struct {
+	Width, Height int      // 0: 460 and 220
+	Labels        []string // one for each value
+	Format        func(float64) string
+	// Title is drawn in the chart, above the values' axis.
+	Title string
+	// Whole says that values are whole numbers, so that an axis has no fractions.
+	Whole bool
+}
+
+// SVG is a drawing.
+type SVG string
+
+// fontSize is in points. Labels are measured with a wide font (Roboto Medium at this size) and drawn with the
+// reader's font a little smaller, so that none is cut off.
+const fontSize = 9
+
+// The theme's colours only name the CSS properties that replace them.
+var properties = []string{"--ink", "--soft", "--line", "--s1", "--s2", "--s3", "--s4", "--s5", "--s6"}
+
+func color(property string) charts.Color {
+	return charts.Color{R: 1, G: 2, B: uint8(3 + slices.Index(properties, property)), A: 255}
+}
+
+var theme = charts.MakeTheme(charts.ThemeOption{
+	AxisStrokeColor: color("--soft"), AxisSplitLineColor: color("--line"), BackgroundColor: charts.Color{},
+	TextColor: color("--ink"), TextColorXAxis: color("--soft"), TextColorYAxis: color("--soft"), TextColorLegend: color("--ink"),
+	SeriesColors: []charts.Color{color("--s1"), color("--s2"), color("--s3"), color("--s4"), color("--s5"), color("--s6")},
+})
+
+// painter begins a drawing, and finish ends it.
+func (o *Options) painter() *charts.Painter {
+	if o.Width == 0 {
+		o.Width, o.Height = 460, 220
+	}
+	if o.Format == nil {
+		o.Format = func(v float64) string { return fmt.Sprintf("%g", v) }
+	}
+	return charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputSVG, Width: o.Width, Height: o.Height, Theme: theme})
+}
+
+var (
+	drawnColor = regexp.MustCompile(`rgb\(1,2,(\d+)\)`)
+	drawnFont  = regexp.MustCompile(`font-size:[0-9.]+px;font-family:[^"]*"`)
+)
+
+func finish(p *charts.Painter) (SVG, error) {
+	raw, err := p.Bytes()
+	if err != nil {
+		return "", fmt.Errorf("draw a chart: %w", err)
+	}
+	s := drawnColor.ReplaceAllStringFunc(string(raw), func(c string) string {
+		var n int
+		if _, err := fmt.Sscanf(c, "rgb(1,2,%d)", &n); err != nil || n-3 >= len(properties) {
+			return c
+		}
+		return "var(" + properties[n-3] + ")"
+	})
+	return SVG(drawnFont.ReplaceAllString(s, `font-size:11px;font-family:inherit"`)), nil
+}
+
+// values copies series for the library, which takes its own value for one that is not known.
+func values(series []Series) (data [][]float64, names []string) {
+	for _, s := range series {
+		row := slices.Clone(s.Values)
+		for i, v := range row {
+			if math.IsNaN(v) {
+				row[i] = charts.GetNullValue()
+			}
+		}
+		data, names = append(data, row), append(names, s.Name)
+	}
+	return data, names
+}
+
+func font() charts.FontStyle { return charts.FontStyle{FontSize: fontSize} }
+
+func (o *Options) legend(names []string) charts.LegendOption {
+	return charts.LegendOption{
+		SeriesNames: names, FontStyle: font(), Symbol: charts.SymbolSquare, Show: charts.Ptr(len(names) > 1 || o.Title != ""),
+		Offset: charts.OffsetStr{Left: charts.PositionLeft}, Padding: charts.NewBoxEqual(2),
+	}
+}
+
+// few is how many labels fit below a chart, by the width of the longest.
+func (o *Options) few() int {
+	most := 1
+	for _, l := range o.Labels {
+		most = max(most, len([]rune(l)))
+	}
+	return max(2, min(len(o.Labels), (o.Width-80)/(most*8+16)))
+}
+
+var padding = charts.Box{Left: 8, Top: 8, Right: 24, Bottom: 8}
+
+// Lines draws series over time.
+func Lines(o Options, series ...Series) (SVG, error) {
+	p := o.painter()
+	data, names := values(series)
+	c := charts.NewLineChartOptionWithData(data)
+	c.Theme, c.Padding = theme, padding
+	c.XAxis.Labels, c.XAxis.LabelFontStyle, c.XAxis.LabelCount = o.Labels, font(), o.few()
+	c.Legend = o.legend(names)
+	c.YAxis = []charts.YAxisOption{o.axis()}
+	c.LineStrokeWidth = 2
+	c.ValueFormatter = o.Format
+	if err := p.LineChart(c); err != nil {
+		return "", fmt.Errorf("draw lines: %w", err)
+	}
+	return finish(p)
+}
+
+// Columns draws series as columns over time, one above the other.
+func Columns(o Options, series ...Series) (SVG, error) {
+	p := o.painter()
+	data, names := values(series)
+	c := charts.NewBarChartOptionWithData(data)
+	c.Theme, c.Padding = theme, padding
+	c.StackSeries = charts.Ptr(true)
+	c.CategoryAxis.Labels, c.CategoryAxis.LabelFontStyle, c.CategoryAxis.LabelCount = o.Labels, font(), o.few()
+	c.Legend = o.legend(names)
+	c.ValueAxis = []charts.ValueAxisOption{o.axis()}
+	c.ValueFormatter = o.Format
+	if err := p.BarChart(c); err != nil {
+		return "", fmt.Errorf("draw columns: %w", err)
+	}
+	return finish(p)
+}
+
+// Bars draws one horizontal bar for each label, with its value behind it. Bars of different series are beside one another.
+func Bars(o Options, series ...Series) (SVG, error) {
+	p := o.painter()
+	data, names := values(series)
+	c := charts.NewBarChartOptionWithData(data)
+	c.Horizontal = true
+	c.Theme, c.Padding = theme, charts.Box{Left: 8, Top: 8, Right: 60, Bottom: 8}
+	c.StackSeries = charts.Ptr(true)
+	c.CategoryAxis.Labels, c.CategoryAxis.LabelFontStyle = o.Labels, font()
+	c.Legend = o.legend(names)
+	axis := o.axis()
+	c.ValueAxis = []charts.ValueAxisOption{axis}
+	c.ValueFormatter = o.Format
+	for i := range c.SeriesList {
+		c.SeriesList[i].Label = charts.SeriesLabel{
+			Show: charts.Ptr(true), FontStyle: charts.FontStyle{FontSize: fontSize, FontColor: color("--ink")},
+			ValueFormatter: func(v float64) string {
+				if v == 0 {
+					return ""
+				}
+				return o.Format(v)
+			},
+		}
+	}
+	if err := p.BarChart(c); err != nil {
+		return "", fmt.Errorf("draw bars: %w", err)
+	}
+	return finish(p)
+}
+
+func (o *Options) axis() charts.ValueAxisOption {
+	a := charts.ValueAxisOption{
+		Min: charts.Ptr(0.0), LabelFontStyle: font(), ValueFormatter: o.Format,
+	}
+	if o.Whole {
+		a.Unit = 1
+	}
+	return a
+}
+
+// Inline is the drawing as a part of a page, whose style sheet has the colours.
+func (s SVG) Inline(label string) template.HTML {
+	return template.HTML(strings.Replace(string(s), "<svg ", //nolint:gosec // the library escapes what it draws
+		`<svg role="img" aria-label="`+html.EscapeString(label)+`" `, 1))
+}
+
+// File is the drawing as a file of its own, light and dark.
+func (s SVG) File() []byte {
+	style := "<style>svg{" + page.Light + "background:var(--back);font-family:system-ui,\"DejaVu Sans\",sans-serif}\n" +
+		"@media (prefers-color-scheme:dark){svg{" + page.Dark + "}}</style>\n"
+	at := strings.Index(string(s), ">") + 1
+	return []byte(string(s)[:at] + style + string(s)[at:] + "\n")
+}
