@@ -25,13 +25,12 @@ type Series struct {
 
 // Options say how a chart looks.
 type Options struct {
-	Width, Height int      // 0: 460 and 220
+	Width, Height int      // 0: 380 and 200
 	Labels        []string // one for each value
 	Format        func(float64) string
-	// Title is drawn in the chart, above the values' axis.
-	Title string
-	// Whole says that values are whole numbers, so that an axis has no fractions.
-	Whole bool
+	// Steps are distances between two lines of the grid that read well, ascending. Without them they are 1, 2
+	// and 5 times a power of ten.
+	Steps []float64
 }
 
 // SVG is a drawing.
@@ -57,7 +56,7 @@ var theme = charts.MakeTheme(charts.ThemeOption{
 // painter begins a drawing, and finish ends it.
 func (o *Options) painter() *charts.Painter {
 	if o.Width == 0 {
-		o.Width, o.Height = 460, 220
+		o.Width, o.Height = 380, 200
 	}
 	if o.Format == nil {
 		o.Format = func(v float64) string { return fmt.Sprintf("%g", v) }
@@ -103,18 +102,26 @@ func font() charts.FontStyle { return charts.FontStyle{FontSize: fontSize} }
 
 func (o *Options) legend(names []string) charts.LegendOption {
 	return charts.LegendOption{
-		SeriesNames: names, FontStyle: font(), Symbol: charts.SymbolSquare, Show: charts.Ptr(len(names) > 1 || o.Title != ""),
+		SeriesNames: names, FontStyle: font(), Symbol: charts.SymbolSquare, Show: charts.Ptr(len(names) > 1),
 		Offset: charts.OffsetStr{Left: charts.PositionLeft}, Padding: charts.NewBoxEqual(2),
 	}
 }
 
-// few is how many labels fit below a chart, by the width of the longest.
-func (o *Options) few() int {
+// sparse returns the labels with those left out that would stand on one another.
+func (o *Options) sparse() []string {
 	most := 1
 	for _, l := range o.Labels {
 		most = max(most, len([]rune(l)))
 	}
-	return max(2, min(len(o.Labels), (o.Width-80)/(most*8+16)))
+	fit := max(2, (o.Width-80)/(most*7+14))
+	every := (len(o.Labels) + fit - 1) / fit
+	labels := make([]string, len(o.Labels))
+	for i, l := range o.Labels {
+		if labels[i] = " "; i%max(every, 1) == 0 {
+			labels[i] = l
+		}
+	}
+	return labels
 }
 
 var padding = charts.Box{Left: 8, Top: 8, Right: 24, Bottom: 8}
@@ -125,9 +132,9 @@ func Lines(o Options, series ...Series) (SVG, error) {
 	data, names := values(series)
 	c := charts.NewLineChartOptionWithData(data)
 	c.Theme, c.Padding = theme, padding
-	c.XAxis.Labels, c.XAxis.LabelFontStyle, c.XAxis.LabelCount = o.Labels, font(), o.few()
+	c.XAxis.Labels, c.XAxis.LabelFontStyle, c.XAxis.LabelCount = o.sparse(), font(), len(o.Labels)
 	c.Legend = o.legend(names)
-	c.YAxis = []charts.YAxisOption{o.axis()}
+	c.YAxis = []charts.YAxisOption{o.axis(most(series, false))}
 	c.LineStrokeWidth = 2
 	c.ValueFormatter = o.Format
 	if err := p.LineChart(c); err != nil {
@@ -143,9 +150,9 @@ func Columns(o Options, series ...Series) (SVG, error) {
 	c := charts.NewBarChartOptionWithData(data)
 	c.Theme, c.Padding = theme, padding
 	c.StackSeries = charts.Ptr(true)
-	c.CategoryAxis.Labels, c.CategoryAxis.LabelFontStyle, c.CategoryAxis.LabelCount = o.Labels, font(), o.few()
+	c.CategoryAxis.Labels, c.CategoryAxis.LabelFontStyle, c.CategoryAxis.LabelCount = o.sparse(), font(), len(o.Labels)
 	c.Legend = o.legend(names)
-	c.ValueAxis = []charts.ValueAxisOption{o.axis()}
+	c.ValueAxis = []charts.ValueAxisOption{o.axis(most(series, true))}
 	c.ValueFormatter = o.Format
 	if err := p.BarChart(c); err != nil {
 		return "", fmt.Errorf("draw columns: %w", err)
@@ -163,8 +170,7 @@ func Bars(o Options, series ...Series) (SVG, error) {
 	c.StackSeries = charts.Ptr(true)
 	c.CategoryAxis.Labels, c.CategoryAxis.LabelFontStyle = o.Labels, font()
 	c.Legend = o.legend(names)
-	axis := o.axis()
-	c.ValueAxis = []charts.ValueAxisOption{axis}
+	c.ValueAxis = []charts.ValueAxisOption{o.axis(most(series, true))}
 	c.ValueFormatter = o.Format
 	for i := range c.SeriesList {
 		c.SeriesList[i].Label = charts.SeriesLabel{
@@ -183,14 +189,57 @@ func Bars(o Options, series ...Series) (SVG, error) {
 	return finish(p)
 }
 
-func (o *Options) axis() charts.ValueAxisOption {
-	a := charts.ValueAxisOption{
-		Min: charts.Ptr(0.0), LabelFontStyle: font(), ValueFormatter: o.Format,
+// intervals is how many lines of the grid are above the first, about.
+const intervals = 4
+
+// axis begins at 0, and ends at the first line of the grid at or above a value.
+func (o *Options) axis(top float64) charts.ValueAxisOption {
+	step := o.step(top / intervals)
+	n := max(1, int(math.Ceil(top/step-1e-9)))
+	return charts.ValueAxisOption{
+		Min: charts.Ptr(0.0), Max: charts.Ptr(float64(n) * step), LabelCount: n + 1, RangeValuePaddingScale: charts.Ptr(0.0),
+		PreferNiceIntervals: charts.Ptr(false), LabelFontStyle: font(), ValueFormatter: o.Format,
 	}
-	if o.Whole {
-		a.Unit = 1
+}
+
+// step is the least distance that reads well, and is not less than another one.
+func (o *Options) step(least float64) float64 {
+	for _, s := range o.Steps {
+		if s >= least {
+			return s
+		}
 	}
-	return a
+	if least <= 0 || math.IsInf(least, 0) {
+		return 1
+	}
+	power := math.Pow(10, math.Floor(math.Log10(least)))
+	for _, s := range []float64{1, 2, 5} {
+		if s*power >= least*(1-1e-9) {
+			return s * power
+		}
+	}
+	return 10 * power
+}
+
+// most is the greatest value, or the greatest sum of those that are above one another.
+func most(series []Series, stacked bool) float64 {
+	top := 0.0
+	for i := 0; len(series) > 0 && i < len(series[0].Values); i++ {
+		sum := 0.0
+		for _, s := range series {
+			v := s.Values[i]
+			if math.IsNaN(v) {
+				continue
+			}
+			if sum += v; !stacked {
+				top = max(top, v)
+			}
+		}
+		if stacked {
+			top = max(top, sum)
+		}
+	}
+	return top
 }
 
 // Inline is the drawing as a part of a page, whose style sheet has the colours.

@@ -14,7 +14,7 @@ import (
 )
 
 // Policy forbids a page to load or run anything but its own style. It holds in a file too, as a <meta>.
-const Policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+const Policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 // Light and Dark are the colours of a page and of its charts, as CSS properties. Text on the page's
 // colours has a contrast of at least 4.5.
@@ -61,8 +61,8 @@ func Plural(n int64, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	if stem, ok := strings.CutSuffix(noun, "y"); ok && noun != "key" {
-		return Count(n) + " " + stem + "ies"
+	if stem, ok := strings.CutSuffix(noun, "ry"); ok {
+		return Count(n) + " " + stem + "ries"
 	}
 	return Count(n) + " " + noun + "s"
 }

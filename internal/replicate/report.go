@@ -43,6 +43,7 @@ const MostEvents = 500
 // EntryReport is what one entry staged. Rows and bytes are those of changes; snapshots have their own.
 type EntryReport struct {
 	Entry         int64            `json:"entry"`
+	Kind          ledger.Kind      `json:"kind"`
 	Time          time.Time        `json:"time"`
 	Transactions  int64            `json:"transactions"`
 	Rows          map[string]int64 `json:"rows,omitempty"` // by operation
@@ -120,7 +121,8 @@ func (p *Pipeline) Report(ctx context.Context, since time.Time, unreachable erro
 		return nil, err
 	}
 	state := p.ledger.State()
-	period := &period{report: r, tables: map[schema.TableName]*TableReport{}, times: map[int64]time.Time{}, born: map[string]int{}}
+	period := &period{report: r, tables: map[schema.TableName]*TableReport{}, times: map[int64]time.Time{}, born: map[string]int{},
+		full: map[int64][]Event{}, rows: map[int64]int64{}}
 	if err := p.ledger.Recent(ctx, state, since, period.add); err != nil {
 		return nil, err
 	}
@@ -128,6 +130,7 @@ func (p *Pipeline) Report(ctx context.Context, since time.Time, unreachable erro
 	if err != nil {
 		return nil, err
 	}
+	period.snapshots()
 	period.gone(state)
 	period.quarantines(cache)
 	period.loads(cache)
@@ -158,6 +161,8 @@ type period struct {
 	tables map[schema.TableName]*TableReport
 	times  map[int64]time.Time // of entries
 	born   map[string]int      // events of columns, by table and text
+	full   map[int64][]Event   // snapshots of tables, by their begin entry
+	rows   map[int64]int64     // of those snapshots
 }
 
 func (d *period) table(name schema.TableName) *TableReport {
@@ -184,7 +189,7 @@ func nameOf(table schema.TableName) string {
 // add is called with each entry of the period.
 func (d *period) add(e *ledger.Entry) error {
 	d.times[e.Number] = e.Time.UTC()
-	one := EntryReport{Entry: e.Number, Time: e.Time.UTC()}
+	one := EntryReport{Entry: e.Number, Kind: e.Kind, Time: e.Time.UTC()}
 	switch e.Kind {
 	case ledger.KindOrigin:
 		d.event(e, EventOrigin, schema.TableName{}, "replication begins with slot "+e.Origin.Slot+" of database "+e.Origin.Database)
@@ -209,7 +214,9 @@ func (d *period) done(e *ledger.Entry, one *EntryReport) {
 	t.Snapshots++
 	one.SnapshotRows, one.SnapshotBytes = e.Done.Rows, bytesOf(e.Done.Segments)
 	t.Bytes += one.SnapshotBytes
-	d.event(e, EventSnapshot, e.Done.Table, counted(e.Done.Rows, "row")+" staged by a full load")
+	d.rows[e.Done.Begin] += e.Done.Rows
+	d.full[e.Done.Begin] = append(d.full[e.Done.Begin], Event{Time: e.Time.UTC(), Entry: e.Number, Kind: EventSnapshot,
+		Table: e.Done.Table.String(), What: counted(e.Done.Rows, "row") + " staged by a full load"})
 	d.rescued(e, one, t, e.Done.Table, e.Done.Rescued)
 }
 
@@ -273,6 +280,20 @@ func (d *period) rescued(e *ledger.Entry, one *EntryReport, t *TableReport, tabl
 		d.event(e, EventRescued, table, counted(n, "value")+" of column "+column+" went into _rescued")
 	}
 }
+
+// snapshots reports full loads: few tables one by one, many as one event.
+func (d *period) snapshots() {
+	for begin, tables := range d.full {
+		if len(tables) > fewTables {
+			tables = []Event{{Time: tables[0].Time, Entry: tables[0].Entry, Kind: EventSnapshot,
+				What: fmt.Sprintf("%d tables with %s staged by a full load", len(tables), counted(d.rows[begin], "row"))}}
+		}
+		d.report.Events = append(d.report.Events, tables...)
+	}
+}
+
+// fewTables is how many tables of a full load have an event each.
+const fewTables = 3
 
 // gone reports columns that were dropped in the period.
 func (d *period) gone(state *ledger.State) {

@@ -115,20 +115,22 @@ func (v *view) charts() error {
 		}
 	}
 	each := "a point is " + stepText(a.step)
-	operationSeries := make([]chart.Series, len(operations))
-	for i, op := range operations {
-		operationSeries[i] = chart.Series{Name: op, Values: rows[op]}
+	var operationSeries []chart.Series
+	for _, op := range operations {
+		if total(rows[op]) > 0 || op != "truncate" { // which is rare
+			operationSeries = append(operationSeries, chart.Series{Name: op, Values: rows[op]})
+		}
 	}
 	wanted := []wantedChart{
-		{"Lag", "age of the newest commit, the most of a step; " + each, secondsText, chart.Lines,
+		{"Lag", "age of the newest commit, the most of a step; " + each, secondsText, seconds, chart.Lines,
 			[]chart.Series{{Name: "when staged", Values: staged}, {Name: "when loaded", Values: loaded}}},
-		{"Changes staged", "rows by operation; " + each, countText, chart.Columns, operationSeries},
-		{"Parquet staged", "bytes of segments; " + each, bytesText, chart.Columns,
+		{"Changes staged", "rows by operation; " + each, countText, whole, chart.Columns, operationSeries},
+		{"Parquet staged", "bytes of segments; " + each, bytesText, whole, chart.Columns,
 			[]chart.Series{{Name: "changes", Values: changes}, {Name: "snapshots", Values: snapshots}}},
-		{"Loads", "each woke or used the warehouse; " + each, countText, chart.Columns, []chart.Series{{Name: "loads", Values: wakes}}},
+		{"Loads", "each woke or used the warehouse; " + each, countText, whole, chart.Columns, []chart.Series{{Name: "loads", Values: wakes}}},
 	}
 	if total(rescued) > 0 {
-		wanted = append(wanted, wantedChart{"Rescued values", "that did not fit their column; " + each, countText, chart.Columns,
+		wanted = append(wanted, wantedChart{"Rescued values", "that did not fit their column; " + each, countText, whole, chart.Columns,
 			[]chart.Series{{Name: "values", Values: rescued}}})
 	}
 	labels := a.labels()
@@ -136,7 +138,7 @@ func (v *view) charts() error {
 		if empty(w.series) {
 			continue
 		}
-		svg, err := w.draw(chart.Options{Labels: labels, Format: w.format}, w.series...)
+		svg, err := w.draw(chart.Options{Labels: labels, Format: w.format, Steps: w.steps}, w.series...)
 		if err != nil {
 			return err
 		}
@@ -145,10 +147,20 @@ func (v *view) charts() error {
 	return nil
 }
 
+// Steps of grids: a second and a row have no fractions that a reader would look for.
+var (
+	whole   = []float64{1}
+	seconds = []float64{
+		0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 4 * 3600, 6 * 3600,
+		12 * 3600, 24 * 3600, 48 * 3600, 5 * 24 * 3600, 10 * 24 * 3600,
+	}
+)
+
 // wantedChart is a chart that is drawn if it has a value.
 type wantedChart struct {
 	name, about string
 	format      func(float64) string
+	steps       []float64 // of the grid
 	draw        func(chart.Options, ...chart.Series) (chart.SVG, error)
 	series      []chart.Series
 }

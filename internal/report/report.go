@@ -40,7 +40,7 @@ type view struct {
 	Notes   []note
 	Tables  []tableView
 	Woken   []loadView
-	// Idle counts the entries of the period without rows: the warehouse was not woken for them.
+	// Idle counts the entries of changes without rows: the warehouse was not woken for them.
 	Idle int
 }
 
@@ -80,7 +80,7 @@ func newView(r *replicate.Report) (*view, error) {
 	v.woken()
 	v.figures()
 	for _, e := range r.Entries {
-		if len(e.Rows) == 0 && e.SnapshotRows == 0 {
+		if e.Kind == "changes" && len(e.Rows) == 0 {
 			v.Idle++
 		}
 	}
@@ -244,8 +244,12 @@ func (v *view) lag() (value, about string) {
 	return "–", "no commit was staged in " + v.Period
 }
 
-// durationText is the length of a period: 7 days, 12 hours, 90 minutes.
+// durationText is the length of a period: 7 days, 12 hours, 90 minutes. The report takes a moment to make,
+// which is not a part of it.
 func durationText(d time.Duration) string {
+	if rounded := d.Round(time.Minute); rounded > 0 {
+		d = rounded
+	}
 	for _, unit := range []struct {
 		of   time.Duration
 		noun string
@@ -254,5 +258,5 @@ func durationText(d time.Duration) string {
 			return page.Plural(int64(d/unit.of), unit.noun)
 		}
 	}
-	return d.Round(time.Second).String()
+	return page.Plural(int64(d.Round(time.Second)/time.Second), "second")
 }
