@@ -28,6 +28,7 @@ type Options struct {
 	Width, Height int      // 0: 380 and 200
 	Labels        []string // one for each value
 	Format        func(float64) string
+	Named         bool // the name of a single series is shown, too
 	// Steps are distances between two lines of the grid that read well, ascending. Without them they are 1, 2
 	// and 5 times a power of ten.
 	Steps []float64
@@ -102,7 +103,7 @@ func font() charts.FontStyle { return charts.FontStyle{FontSize: fontSize} }
 
 func (o *Options) legend(names []string) charts.LegendOption {
 	return charts.LegendOption{
-		SeriesNames: names, FontStyle: font(), Symbol: charts.SymbolSquare, Show: charts.Ptr(len(names) > 1),
+		SeriesNames: names, FontStyle: font(), Symbol: charts.SymbolSquare, Show: charts.Ptr(len(names) > 1 || o.Named),
 		Offset: charts.OffsetStr{Left: charts.PositionLeft}, Padding: charts.NewBoxEqual(2),
 	}
 }
