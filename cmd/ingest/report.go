@@ -36,8 +36,8 @@ the page lacks the slot and says why.
 
 --since is an age (12h, 7d, 4w) or a time (2026-03-04, 2026-03-04T05:06:07Z). With
 --output json the same facts are one JSON object on standard output.`,
-		Example: `  ingest report --catalog dev_chinook_lakehouse > report.html
-  ingest report --catalog dev_chinook_lakehouse --since 4w --to report.html`,
+		Example: `  ingest report --catalog dev_chinook_lakehouse --to report.html
+  ingest report --catalog dev_chinook_lakehouse --since 4w --output json`,
 		Args: exactly(),
 		RunE: func(*cobra.Command, []string) error {
 			from, err := parseSince(since, time.Now())
@@ -81,8 +81,10 @@ func (a *app) report(ctx context.Context, since time.Time, to string) error {
 	if wrong := replaceFile(to, html.Bytes()); wrong != nil {
 		return errors.Join(wrong, err)
 	}
-	a.ui.Note("wrote %s (%s); open it in a browser", to, size)
-	return err
+	if a.ui.Structured {
+		return err
+	}
+	return errors.Join(a.ui.Print("wrote %s (%s); open it in a browser", to, size), err)
 }
 
 // readReport opens the pipeline, without its source if that does not answer.

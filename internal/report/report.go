@@ -151,7 +151,7 @@ func changesText(rows map[string]int64) string {
 	var parts []string
 	for _, op := range operations {
 		if n := rows[op]; n > 0 {
-			parts = append(parts, page.Count(n)+" "+op)
+			parts = append(parts, countText(float64(n))+" "+op)
 		}
 	}
 	return strings.Join(parts, ", ")
