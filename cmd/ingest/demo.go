@@ -382,7 +382,8 @@ The lakehouse is in %s. Try:
 		return err
 	}
 	d.endsByInterrupt()
-	if err := d.ui.Print("\nThe lakehouse's page, until Ctrl-C (the commands above need it to end first):\n\n  %s", d.local.PageURL()); err != nil {
+	err = d.ui.Print("\nThe lakehouse's page, until Ctrl-C (the commands above need it to end first):\n\n  %s", d.local.PageURL())
+	if err != nil {
 		return err
 	}
 	<-d.stop.Done()

@@ -31,8 +31,8 @@ warehouse was woken for. The page is one file without scripts. It needs no serve
 and loads nothing from elsewhere.
 
 It comes from the ledger and the cache of loads. report reads the entries of the
-period only, and does not start the SQL warehouse. If the source does not answer,
-the page lacks the slot and says why.
+period only, and does not start the SQL warehouse. If the source does not answer, or
+none is configured, the page lacks the slot and says why.
 
 --since is an age (12h, 7d, 4w) or a time (2026-03-04, 2026-03-04T05:06:07Z). With
 --output json the same facts are one JSON object on standard output.`,
@@ -87,11 +87,11 @@ func (a *app) report(ctx context.Context, since time.Time, to string) error {
 	return errors.Join(a.ui.Print("wrote %s (%s); open it in a browser", to, size), err)
 }
 
-// readReport opens the pipeline, without its source if that does not answer.
+// readReport opens the pipeline, without its source if that does not answer or is not configured.
 func (a *app) readReport(ctx context.Context, since time.Time) (*replicate.Report, error) {
 	o := replicate.Options{Damaged: true, AnySource: true, Looks: true}
 	source, unreachable := a.openSource(ctx)
-	if unreachable != nil && failure.KindOf(unreachable) != failure.Source {
+	if unreachable != nil && failure.KindOf(unreachable) != failure.Source && a.config.NeedSource() == nil {
 		return nil, unreachable
 	}
 	key, err := a.maskKey(ctx)

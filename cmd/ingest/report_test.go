@@ -53,7 +53,8 @@ func TestReportOpensInABrowser(t *testing.T) {
 			t.Errorf("%d charts with %q", seen.Charts, seen.Labels)
 		}
 	}
-	addresses := strings.NewReplacer("http://www.w3.org/2000/svg", "", "http://www.w3.org/1999/xlink", "").Replace(string(html)) // names of namespaces
+	namespaces := strings.NewReplacer("http://www.w3.org/2000/svg", "", "http://www.w3.org/1999/xlink", "")
+	addresses := namespaces.Replace(string(html))
 	if len(html) > 1<<20 || strings.Contains(addresses, "<script") || strings.Contains(addresses, "://") {
 		t.Errorf("%d bytes; a page has no script and no address", len(html))
 	}
@@ -78,8 +79,9 @@ func TestReportAsJSON(t *testing.T) {
 	}
 	r := read()
 	last := r.Entries[len(r.Entries)-1]
-	if r.Unreachable != "" || last.Rows["insert"] != 2 || last.Lag == nil || last.Bytes == 0 || len(r.Tables) != 1 || r.Tables[0].Snapshots != 1 ||
-		len(r.Loads) != 2 || r.Loads[0].Snapshots != 1 || r.Loads[1].Changed != 1 || r.Loads[1].Rows != 2 || r.Loads[1].Lag == nil || r.Status.Slot == nil {
+	if r.Unreachable != "" || r.Status.Slot == nil || last.Rows["insert"] != 2 || last.Lag == nil || last.Bytes == 0 ||
+		len(r.Tables) != 1 || r.Tables[0].Snapshots != 1 || len(r.Loads) != 2 || r.Loads[0].Snapshots != 1 ||
+		r.Loads[1].Changed != 1 || r.Loads[1].Rows != 2 || r.Loads[1].Lag == nil {
 		t.Errorf("%+v", r)
 	}
 	if day := r.Time.Sub(r.Since).Round(time.Hour); day != 7*24*time.Hour {
@@ -89,6 +91,10 @@ func TestReportAsJSON(t *testing.T) {
 	b.env["INGEST_SOURCE_URL"] = "postgres://ingest@127.0.0.1:1/x"
 	if r := read("--since", "1h"); r.Unreachable == "" || len(r.Loads) != 2 || len(r.Status.Tables) != 1 || r.Status.Slot != nil {
 		t.Errorf("without a source: %+v", r)
+	}
+	delete(b.env, "INGEST_SOURCE_URL")
+	if r := read(); r.Unreachable != "no source is configured" || len(r.Status.Tables) != 1 {
+		t.Errorf("without a configured source: %+v", r)
 	}
 }
 

@@ -42,7 +42,8 @@ func TestLabelsAreWhole(t *testing.T) {
 		if len(s.Problems) > 0 || s.Charts != 4 {
 			t.Errorf("%d drawings: %s", s.Charts, strings.Join(s.Problems, "\n"))
 		}
-		for _, want := range []string{"a command with a <very> long name --and --its --options", "5.37", "1.23", "when staged", "Mar 11 09:30", "insert"} {
+		for _, want := range []string{"a command with a <very> long name --and --its --options", "5.37", "1.23", "when staged",
+			"Mar 11 09:30", "insert"} {
 			if !slices.Contains(s.Labels, want) {
 				t.Errorf("no %q in %q", want, s.Labels)
 			}
@@ -60,8 +61,8 @@ func TestFileStandsAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := string(svg.File())
-	if !strings.HasPrefix(file, "<svg ") || !strings.Contains(file, "prefers-color-scheme:dark") || !strings.Contains(file, "fill:var(--s1)") ||
-		strings.Contains(file, "rgb(1,2,") {
+	if !strings.HasPrefix(file, "<svg ") || !strings.Contains(file, "prefers-color-scheme:dark") ||
+		!strings.Contains(file, "fill:var(--s1)") || strings.Contains(file, "rgb(1,2,") {
 		t.Error(file)
 	}
 }
@@ -72,7 +73,8 @@ func TestAxisEndsAtALine(t *testing.T) {
 		o := Options{Steps: steps}
 		for _, top := range []float64{0, 1e-9, 0.3, 1, 7, 99, 100, 101, 4321, 1e12} {
 			a := o.axis(top)
-			if *a.Max < top || a.LabelCount < 2 || a.LabelCount > intervals+2 || len(steps) == 1 && *a.Max != math.Trunc(*a.Max) {
+			fraction := len(steps) == 1 && *a.Max != math.Trunc(*a.Max)
+			if *a.Max < top || a.LabelCount < 2 || a.LabelCount > intervals+2 || fraction {
 				t.Errorf("%v with %v: up to %v in %d lines", top, steps, *a.Max, a.LabelCount)
 			}
 		}

@@ -63,7 +63,8 @@ func TestRecentReadsNoMoreThanThePeriod(t *testing.T) {
 	delete(m.files, FileName(1)) // it is in the chunk before the newest
 	since := at.Add(-10 * time.Minute)
 	got, err := recent(t, l, s, since)
-	if err != nil || len(got) == 0 || len(got) > 11 || got[0] != s.Head || !slices.IsSortedFunc(got, func(a, b int64) int { return int(b - a) }) {
+	down := slices.IsSortedFunc(got, func(a, b int64) int { return int(b - a) })
+	if err != nil || len(got) == 0 || len(got) > 11 || got[0] != s.Head || !down {
 		t.Errorf("%v, %v", got, err)
 	}
 	if _, err := recent(t, l, s, time.Time{}); failure.KindOf(err) != failure.Conflict {

@@ -313,7 +313,8 @@ func (d *period) quarantines(cache *loads.Cache) {
 	for name, t := range cache.Tables {
 		for what, q := range map[string]*loads.Quarantine{"": t.Quarantine, "current state: ": of(t.Current), "history: ": of(t.History)} {
 			if q != nil && !q.Since.Before(d.report.Since) {
-				d.report.Events = append(d.report.Events, Event{Time: q.Since.UTC(), Kind: EventQuarantine, Table: name.String(), What: what + q.Reason})
+				d.report.Events = append(d.report.Events,
+					Event{Time: q.Since.UTC(), Kind: EventQuarantine, Table: name.String(), What: what + q.Reason})
 			}
 		}
 	}

@@ -90,7 +90,7 @@ func newView(r *replicate.Report) (*view, error) {
 func (v *view) notes() {
 	s := v.Status
 	if v.Unreachable != "" {
-		v.Notes = append(v.Notes, note{"", "The source did not answer, so the slot is not shown: " + v.Unreachable, ""})
+		v.Notes = append(v.Notes, note{"", "The slot is not shown: " + v.Unreachable, ""})
 	}
 	if s.Problem != "" {
 		v.Notes = append(v.Notes, note{"bad", s.Problem, s.Hint})

@@ -17,6 +17,11 @@ import (
 // written is a file for the page of TestAWeek: scripts/docs-images takes its pictures from it.
 var written = flag.String("page", "", "write the page of TestAWeek to this `file`")
 
+const (
+	retyped   = `column "price" changed its type from integer to text`
+	otherRows = "the table in the target has other rows than were loaded"
+)
+
 // aWeek is a pipeline of a shop, which is quiet at night.
 func aWeek() *replicate.Report {
 	now := time.Date(2026, 3, 11, 9, 30, 0, 0, time.UTC)
@@ -52,29 +57,32 @@ func aWeek() *replicate.Report {
 	r.Loads[101].Snapshots = 1
 	quarantined := now.Add(-5 * time.Hour)
 	for i, name := range []string{"customers", "invoices", "invoice_lines", "payments", "shipments", "products"} {
-		t := replicate.TableStatus{Table: "public." + name, State: "loaded", Loaded: int64(1_240_000 * (i + 1)), Staged: int64(1_240_000 * (i + 1))}
+		rows := int64(1_240_000 * (i + 1))
+		t := replicate.TableStatus{Table: "public." + name, State: "loaded", Loaded: rows, Staged: rows}
 		last := now.Add(-time.Duration(i*i) * time.Minute)
 		in := replicate.TableReport{Table: t.Table, Bytes: int64(9_000_000 * (6 - i)), LastChange: &last,
 			Rows: map[string]int64{"insert": int64(41_000 * (6 - i)), "update": int64(25_000 * (6 - i))}}
 		switch name {
 		case "products":
-			t.State, t.Reload, t.Remedy = "reload needed", `column "price" changed its type from integer to text`, "ingest full-load --tables products"
+			t.State, t.Reload, t.Remedy = "reload needed", retyped, "ingest full-load --tables products"
 			in.Reloads, in.Rescued, t.Rescued = 1, 14, map[string]int64{"price": 14}
 		case "payments":
-			t.State, t.Quarantine, t.Since, t.WaitingRows = "quarantined", "the table in the target has other rows than were loaded", &quarantined, 1840
+			t.State, t.Quarantine, t.Since, t.WaitingRows = "quarantined", otherRows, &quarantined, 1840
 			t.Remedy = "ingest load --repair --tables payments"
 		case "shipments":
 			in.Schema, in.Snapshots = 2, 1
 		}
 		r.Status.Tables, r.Tables = append(r.Status.Tables, t), append(r.Tables, in)
 	}
-	r.Events = []replicate.Event{
-		{Time: quarantined, Kind: replicate.EventQuarantine, Table: "public.payments", What: "the table in the target has other rows than were loaded"},
-		{Time: now.Add(-20 * time.Hour), Entry: 4098, Kind: replicate.EventReload, Table: "public.products", What: `column "price" changed its type from integer to text`},
-		{Time: now.Add(-20 * time.Hour), Entry: 4098, Kind: replicate.EventRescued, Table: "public.products", What: "14 values of column price went into _rescued"},
-		{Time: now.Add(-50 * time.Hour), Entry: 4040, Kind: replicate.EventSchema, Table: "public.shipments", What: "column carrier was renamed to shipped_by"},
-		{Time: now.Add(-118 * time.Hour), Entry: 3900, Kind: replicate.EventSnapshot, Table: "public.shipments", What: "48200 rows staged by a full load"},
+	event := func(hours int, entry int64, kind, table, what string) {
+		at := now.Add(-time.Duration(hours) * time.Hour)
+		r.Events = append(r.Events, replicate.Event{Time: at, Entry: entry, Kind: kind, Table: "public." + table, What: what})
 	}
+	event(5, 0, replicate.EventQuarantine, "payments", otherRows)
+	event(20, 4098, replicate.EventReload, "products", retyped)
+	event(20, 4098, replicate.EventRescued, "products", "14 values of column price went into _rescued")
+	event(50, 4040, replicate.EventSchema, "shipments", "column carrier was renamed to shipped_by")
+	event(118, 3900, replicate.EventSnapshot, "shipments", "48200 rows staged by a full load")
 	return r
 }
 
@@ -96,8 +104,8 @@ func TestAWeek(t *testing.T) {
 		}
 	}
 	for _, s := range browsertest.Look(t, page) {
-		for _, want := range []string{"Pipeline shop", "4 of 6", "2 tables to look at", "26,040,000", "quarantined", "ingest load --repair --tables payments",
-			"column carrier was renamed to shipped_by", "59 MB", "2,113 loads in all"} {
+		for _, want := range []string{"Pipeline shop", "4 of 6", "2 tables to look at", "26,040,000", "quarantined",
+			"ingest load --repair --tables payments", "column carrier was renamed to shipped_by", "59 MB", "2,113 loads in all"} {
 			if !strings.Contains(s.Text, want) {
 				t.Errorf("width %d: no %q in\n%s", s.Width, want, s.Text)
 			}
@@ -141,7 +149,9 @@ func TestAxis(t *testing.T) {
 			t.Errorf("%s: now is point %d of %d", c.span, a.at(now), a.n)
 		}
 	}
-	for d, want := range map[time.Duration]string{7*24*time.Hour + 40*time.Millisecond: "7 days", time.Hour: "1 hour", 90 * time.Minute: "90 minutes", 4 * time.Second: "4 seconds"} {
+	for d, want := range map[time.Duration]string{
+		7*24*time.Hour + 40*time.Millisecond: "7 days", time.Hour: "1 hour", 90 * time.Minute: "90 minutes", 4 * time.Second: "4 seconds",
+	} {
 		if got := durationText(d); got != want {
 			t.Errorf("%s: %q, want %q", d, got, want)
 		}
