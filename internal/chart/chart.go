@@ -103,7 +103,7 @@ func font() charts.FontStyle { return charts.FontStyle{FontSize: fontSize} }
 
 func (o *Options) legend(names []string) charts.LegendOption {
 	return charts.LegendOption{
-		SeriesNames: names, FontStyle: font(), Symbol: charts.SymbolSquare, Show: charts.Ptr(len(names) > 1 || o.Named),
+		SeriesNames: names, FontStyle: font(), Symbol: charts.SymbolSquare, Show: new(len(names) > 1 || o.Named),
 		Offset: charts.OffsetStr{Left: charts.PositionLeft}, Padding: charts.NewBoxEqual(2),
 	}
 }
@@ -150,7 +150,7 @@ func Columns(o Options, series ...Series) (SVG, error) {
 	data, names := values(series)
 	c := charts.NewBarChartOptionWithData(data)
 	c.Theme, c.Padding = theme, padding
-	c.StackSeries = charts.Ptr(true)
+	c.StackSeries = new(true)
 	c.CategoryAxis.Labels, c.CategoryAxis.LabelFontStyle, c.CategoryAxis.LabelCount = o.sparse(), font(), len(o.Labels)
 	c.Legend = o.legend(names)
 	c.ValueAxis = []charts.ValueAxisOption{o.axis(most(series, true))}
@@ -168,14 +168,14 @@ func Bars(o Options, series ...Series) (SVG, error) {
 	c := charts.NewBarChartOptionWithData(data)
 	c.Horizontal = true
 	c.Theme, c.Padding = theme, charts.Box{Left: 8, Top: 8, Right: 60, Bottom: 8}
-	c.StackSeries = charts.Ptr(true)
+	c.StackSeries = new(true)
 	c.CategoryAxis.Labels, c.CategoryAxis.LabelFontStyle = o.Labels, font()
 	c.Legend = o.legend(names)
 	c.ValueAxis = []charts.ValueAxisOption{o.axis(most(series, true))}
 	c.ValueFormatter = o.Format
 	for i := range c.SeriesList {
 		c.SeriesList[i].Label = charts.SeriesLabel{
-			Show: charts.Ptr(true), FontStyle: charts.FontStyle{FontSize: fontSize, FontColor: color("--ink")},
+			Show: new(true), FontStyle: charts.FontStyle{FontSize: fontSize, FontColor: color("--ink")},
 			ValueFormatter: func(v float64) string {
 				if v == 0 {
 					return ""
@@ -198,8 +198,8 @@ func (o *Options) axis(top float64) charts.ValueAxisOption {
 	step := o.step(top / intervals)
 	n := max(1, int(math.Ceil(top/step-1e-9)))
 	return charts.ValueAxisOption{
-		Min: charts.Ptr(0.0), Max: charts.Ptr(float64(n) * step), LabelCount: n + 1, RangeValuePaddingScale: charts.Ptr(0.0),
-		PreferNiceIntervals: charts.Ptr(false), LabelFontStyle: font(), ValueFormatter: o.Format,
+		Min: new(0.0), Max: new(float64(n) * step), LabelCount: n + 1, RangeValuePaddingScale: new(0.0),
+		PreferNiceIntervals: new(false), LabelFontStyle: font(), ValueFormatter: o.Format,
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -159,8 +160,7 @@ func changesText(rows map[string]int64) string {
 
 // woken lists the loads, the newest first.
 func (v *view) woken() {
-	for i := len(v.Loads) - 1; i >= 0; i-- {
-		l := v.Loads[i]
+	for _, l := range slices.Backward(v.Loads) {
 		var why []string
 		for _, part := range []struct {
 			n    int
@@ -231,13 +231,13 @@ func (v *view) figures() {
 
 // lag is how far the target was behind when it was last brought forward.
 func (v *view) lag() (value, about string) {
-	for i := len(v.Loads) - 1; i >= 0; i-- {
-		if l := v.Loads[i]; l.Lag != nil {
+	for _, l := range slices.Backward(v.Loads) {
+		if l.Lag != nil {
 			return secondsText(*l.Lag), "newest commit when it was loaded, " + page.Time(l.Last)
 		}
 	}
-	for i := len(v.Entries) - 1; i >= 0; i-- {
-		if e := v.Entries[i]; e.Lag != nil {
+	for _, e := range slices.Backward(v.Entries) {
+		if e.Lag != nil {
 			return secondsText(*e.Lag), "newest commit when it was staged, " + page.Time(e.Time)
 		}
 	}
