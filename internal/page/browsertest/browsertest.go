@@ -1,3 +1,5 @@
+//go:build unix
+
 // Package browsertest looks at HTML pages with Chromium, without a window. The
 // page is shown at the widths of a desk and of a phone, light and dark, and a
 // script outside of the page measures what is drawn.
@@ -12,14 +14,15 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
 
 // patience is how long a browser may take on a busy machine.
-const patience = 3 * time.Minute
+const patience = 5 * time.Minute
 
 // Widths of the windows, in CSS pixels.
 const (
@@ -121,14 +124,20 @@ func start(t *testing.T, url string, dark bool) (stderr func() string, ended <-c
 	if dark {
 		scheme = "0"
 	}
+	// Its children may write there until they have ended, so that no test fails by what is left.
+	profile, err := os.MkdirTemp("", "ingest-browser-")
+	if err != nil {
+		t.Fatal(err)
+	}
 	// The sandbox needs a user namespace, or not to be root. The page is our own.
 	command := exec.Command(Find(t), "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
 		"--disable-extensions", "--disable-background-networking", "--disable-component-update", "--no-proxy-server",
-		"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--user-data-dir="+filepath.Join(t.TempDir(), "profile"),
+		"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--user-data-dir="+profile,
 		"--window-size=1400,900", "--blink-settings=preferredColorScheme="+scheme, url)
 	var output bytes.Buffer
 	command.Stderr = &output
 	command.WaitDelay = 10 * time.Second // its children hold standard error
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -137,10 +146,11 @@ func start(t *testing.T, url string, dark bool) (stderr func() string, ended <-c
 		done <- command.Wait()
 		close(gone)
 	}()
-	stop = func() {
-		_ = command.Process.Kill()
+	stop = sync.OnceFunc(func() {
+		_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL) // the children, too
 		<-gone
-	}
+		_ = os.RemoveAll(profile)
+	})
 	return func() string { <-gone; return output.String() }, done, stop
 }
 
