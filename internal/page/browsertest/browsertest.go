@@ -125,7 +125,7 @@ func start(t *testing.T, url string, dark bool) (stderr func() string, ended <-c
 		scheme = "0"
 	}
 	// Its children may write there until they have ended, so that no test fails by what is left.
-	profile, err := os.MkdirTemp("", "ingest-browser-")
+	profile, err := os.MkdirTemp("", "ingest-browser-") //nolint:usetesting // t.TempDir fails by what is left
 	if err != nil {
 		t.Fatal(err)
 	}
