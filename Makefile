@@ -33,6 +33,7 @@ need:
 need-extensions:
 	@scripts/need-postgis
 	@scripts/need-pgvector
+	@scripts/need-chromium
 
 build: ## bin/ingest, with the local workspace
 	@scripts/need-compiler

@@ -19,6 +19,9 @@ func Open(context.Context, Options) (*Server, error) {
 // URL is where a running workspace listens.
 func (s *Server) URL() string { return "" }
 
+// PageURL is the address of a running workspace's page.
+func (s *Server) PageURL() string { return "" }
+
 // RootsFile holds the certificate authorities that a client trusts.
 func (s *Server) RootsFile() string { return "" }
 

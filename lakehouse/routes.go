@@ -60,6 +60,11 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	case "/oidc/v1/token":
 		s.auth.serveToken(w, r)
 		return
+	case "/":
+		if r.Header.Get("Authorization") == "" {
+			endpoint(s.servePage).serve(s.log, w, r)
+			return
+		}
 	}
 	name, failure := s.auth.caller(r)
 	if failure != nil {

@@ -42,6 +42,7 @@ type Server struct {
 	results    *statementBoard
 	sql        *sqlEndpoint
 	statements *statementLog
+	ended      *endedStatements
 	warehouse  *warehouse.Warehouse
 
 	listener net.Listener
@@ -159,6 +160,7 @@ func (s *Server) openParts(ctx context.Context) error {
 	if s.statements, err = openStatementLog(s.store, o.Now); err != nil {
 		return err
 	}
+	s.ended = &endedStatements{}
 	s.sql = &sqlEndpoint{cold: o.Cold, autoStop: o.AutoStop, now: o.Now}
 	s.warehouse, err = warehouse.Open(ctx, warehouse.Options{
 		Dir:         filepath.Join(o.Dir, "catalogs"),
@@ -167,6 +169,7 @@ func (s *Server) openParts(ctx context.Context) error {
 		Log:         o.Log,
 		MemoryLimit: o.MemoryLimit,
 		OnStatement: s.logStatement,
+		OnEnd:       s.ended.add,
 		Refuse:      s.refuseStatement,
 		Presign:     s.presign,
 		Switches: warehouse.Switches{
@@ -254,6 +257,9 @@ func (s *Server) refuseStatement(sql string) *warehouse.Error {
 // URL is where the workspace listens, for instance http://127.0.0.1:41234: the
 // host of a client's configuration.
 func (s *Server) URL() string { return s.url }
+
+// PageURL is the address of the workspace's page, with the key that opens it.
+func (s *Server) PageURL() string { return s.url + "/?key=" + s.pageKey() }
 
 // Token is the personal access token.
 func (s *Server) Token() string { return s.auth.Token }

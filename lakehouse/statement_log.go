@@ -9,12 +9,17 @@ import (
 	"time"
 )
 
-const statementsFile = "statements.sql"
+const (
+	statementsFile = "statements.sql"
+	statementTime  = "2006-01-02T15:04:05.000Z"
+)
 
 // statementLog writes every SQL text as received, in order, to a file that people can read. In memory it has only the position of
 // each.
 type statementLog struct {
 	now func() time.Time
+
+	opened int64 // size when it was opened
 
 	mu    sync.Mutex
 	file  *os.File
@@ -34,14 +39,14 @@ func openStatementLog(s *store, now func() time.Time) (*statementLog, error) {
 		f.Close()
 		return nil, err
 	}
-	return &statementLog{now: now, file: f, end: info.Size()}, nil
+	return &statementLog{now: now, file: f, opened: info.Size(), end: info.Size()}, nil
 }
 
 // add appends one statement, with a comment that has its time before it, and a semicolon after it.
 func (l *statementLog) add(sql string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	head := fmt.Sprintf("-- %s\n", l.now().UTC().Format("2006-01-02T15:04:05.000Z"))
+	head := fmt.Sprintf("-- %s\n", l.now().UTC().Format(statementTime))
 	if _, err := l.file.WriteAt([]byte(head+sql+"\n;\n\n"), l.end); err != nil {
 		return fmt.Errorf("log statement: %w", err)
 	}

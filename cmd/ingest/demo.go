@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ import (
 	"ingest/internal/failure"
 	"ingest/internal/pgserver"
 	"ingest/internal/replicate"
+	"ingest/internal/report"
 	"ingest/internal/schema"
 	"ingest/internal/ui"
 	"ingest/internal/verify"
@@ -39,14 +41,18 @@ var demoKept = schema.TableName{Schema: "public", Name: "invoice_line"}
 func newDemo(a *app) *cobra.Command {
 	var dir string
 	var scale int
+	var serve bool
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Run a complete example on this machine",
 		Long: `demo starts a private PostgreSQL with Chinook sample data and a local workspace. It
 loads all tables in full, changes some rows, appends the changes and verifies every
-cell. For one table it shows the log, the current state and the history. At the end
-it stops and removes PostgreSQL. The lakehouse stays in --dir. demo reads no
-configuration.`,
+cell. For one table it shows the log, the current state and the history. It writes
+the report of the pipeline. At the end it stops and removes PostgreSQL. The
+lakehouse stays in --dir. demo reads no configuration.
+
+On a terminal, demo then serves the lakehouse's page for a browser until Ctrl-C.
+Elsewhere it ends; --serve=true serves there too, --serve=false never.`,
 		Example:     `  ingest demo --dir ./local-lakehouse`,
 		Annotations: map[string]string{noConfig: "true", makesLocal: "true"},
 		Args:        cobra.NoArgs,
@@ -58,11 +64,18 @@ configuration.`,
 				return failure.New(failure.Usage, "scale %d: want 1 or more", scale)
 			}
 			d := &demo{app: a, dir: dir, scale: scale}
-			return d.run(a.stop)
+			if err := d.run(a.stop); err != nil {
+				return err
+			}
+			if !cmd.Flags().Changed("serve") {
+				serve = a.ui.Shown
+			}
+			return d.end(serve)
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", "./local-lakehouse", "directory of the local workspace; replaced if an earlier demo created it")
 	cmd.Flags().IntVar(&scale, "scale", 1, "size of the data, as a multiple of the Chinook sample database")
+	cmd.Flags().BoolVar(&serve, "serve", false, "serve the lakehouse's page at the end, until Ctrl-C (default: on a terminal)")
 	must(cmd.MarkFlagDirname("dir"))
 	return cmd
 }
@@ -101,7 +114,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer d.conn.Close(context.WithoutCancel(ctx))
-	for _, step := range []func(context.Context) error{d.fullLoad, d.change, d.cdc, d.showLog, d.showKept, d.verify, d.tell} {
+	for _, step := range []func(context.Context) error{d.fullLoad, d.change, d.cdc, d.showLog, d.showKept, d.verify, d.report} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -338,16 +351,48 @@ func (d *demo) verify(ctx context.Context) error {
 	})
 }
 
-func (d *demo) tell(context.Context) error {
+// reportFile is the report in the demo's directory.
+const reportFile = "report.html"
+
+func (d *demo) report(ctx context.Context) error {
+	return d.pipeline(ctx, func(p *replicate.Pipeline) error {
+		r, err := p.Report(ctx, time.Now().Add(-time.Hour), nil)
+		if err != nil {
+			return err
+		}
+		var html bytes.Buffer
+		if err := report.Write(&html, r); err != nil {
+			return err
+		}
+		name := filepath.Join(d.dir, reportFile)
+		if err := os.WriteFile(name, html.Bytes(), 0o644); err != nil {
+			return err
+		}
+		return d.step("ingest report --to %s: open it in a browser", name)
+	})
+}
+
+// end prints what to try next, and serves the page until an interrupt if it is wanted.
+func (d *demo) end(serve bool) error {
 	program := os.Args[0]
 	at := fmt.Sprintf("--local %s --catalog %s", d.dir, demoCatalog)
-	return d.ui.Print(`
+	err := d.ui.Print(`
 The warehouse was started %d time(s) for %d statements. PostgreSQL is stopped and removed.
 The lakehouse is in %s. Try:
 
   %s sql "SELECT _op, count(*) FROM bronze.invoice_line GROUP BY _op" %s
   %s sql "SELECT * FROM bronze.invoice_line_history WHERE __END_AT IS NOT NULL" %s
   %s sql "SHOW TABLES IN bronze" %s
-  %s workspace --dir %s --catalog %s      # serve it to any Databricks client`,
+  %s workspace --dir %s --catalog %s      # serve it to a browser and to any Databricks client`,
 		d.local.Wakeups(), len(d.local.Statements()), d.dir, program, at, program, at, program, at, program, d.dir, demoCatalog)
+	if err != nil || !serve {
+		return err
+	}
+	d.endsByInterrupt()
+	err = d.ui.Print("\nThe lakehouse's page, until Ctrl-C (the commands above need it to end first):\n\n  %s", d.local.PageURL())
+	if err != nil {
+		return err
+	}
+	<-d.stop.Done()
+	return nil
 }

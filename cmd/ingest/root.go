@@ -75,7 +75,7 @@ Exit codes: 0 success, 1 failure, 3 some tables failed, 10 source,
 	})
 	a.addCommonFlags(root)
 	root.AddCommand(newCDC(a), newCheck(a), newConfig(a), newDemo(a), newDrop(a), newFullLoad(a), newInit(a), newLoad(a), newPlan(a),
-		newPrune(a), newReference(), newSimulate(a),
+		newPrune(a), newReference(), newReport(a), newSimulate(a),
 		newSQL(a), newStatus(a), newVerify(a), newVersion(a), newViews(a), newWorkspace(a))
 	root.InitDefaultCompletionCmd("completion")
 	if c, _, err := root.Find([]string{"completion"}); err == nil {

@@ -23,6 +23,7 @@ type served struct {
 	ServerHostname string `json:"server_hostname"`
 	Roots          string `json:"ca_bundle"`
 	Authority      string `json:"ca_certificate"`
+	Page           string `json:"page"` // for a browser
 }
 
 func newWorkspace(a *app) *cobra.Command {
@@ -33,11 +34,12 @@ func newWorkspace(a *app) *cobra.Command {
 		Short: "Serve a local workspace in place of Databricks",
 		Long: `workspace serves a local Databricks workspace on loopback until it is interrupted. It
 prints the environment variables that point any Databricks client at it. It stores
-everything in one directory and reads no configuration file.
+everything in one directory and reads no configuration file. A page for a browser
+shows its tables and its last statements; the address is printed with its key.
 
 The first lines of the output are export commands for a shell. With --output json
 they are one object: host, token, warehouse_id, http_path, server_hostname,
-ca_bundle, ca_certificate.
+ca_bundle, ca_certificate, page.
 
 The port serves http and https. SSL_CERT_FILE and REQUESTS_CA_BUNDLE name a bundle
 with this machine's certificate authorities and the workspace's own.`,
@@ -85,11 +87,11 @@ func (a *app) serve(ctx context.Context, o lakehouse.Options) error {
 	a.local = server // closed with the app
 	if err := printServed(a.ui, served{
 		server.URL(), server.Token(), server.WarehouseID(), server.HTTPPath(),
-		strings.TrimPrefix(server.URL(), "http://"), server.RootsFile(), server.AuthorityFile(),
+		strings.TrimPrefix(server.URL(), "http://"), server.RootsFile(), server.AuthorityFile(), server.PageURL(),
 	}); err != nil {
 		return err
 	}
-	a.ui.Note("serving %s at %s; press Ctrl-C to stop", o.Dir, server.URL())
+	a.ui.Note("serving %s at %s; press Ctrl-C to stop\nits tables and statements, in a browser: %s", o.Dir, server.URL(), server.PageURL())
 	<-a.stop.Done()
 	return nil
 }

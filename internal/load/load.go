@@ -145,7 +145,28 @@ func (l *Loader) Load(ctx context.Context, o Options) ([]TableResult, error) {
 		return results, nil
 	}
 	cache.Ledger, cache.Run, cache.Version, cache.Time = state.Ledger, l.Run, l.Version, l.Now().UTC()
+	cache.Note(l.past(results))
 	return results, cache.Write(ctx, l.Files)
+}
+
+// past describes a load for the cache.
+func (l *Loader) past(results []TableResult) loads.Past {
+	p := loads.Past{First: l.Now().UTC(), Last: l.Now().UTC(), Loads: 1}
+	for _, r := range results {
+		switch {
+		case r.Quarantined && r.Err != nil && r.Rows == 0:
+			p.Quarantined++
+		case r.Snapshot:
+			p.Snapshots++
+		case r.Rows > 0:
+			p.Changed++
+		case len(r.Kept) > 0:
+			p.Kept++
+		}
+		p.Rows += r.Rows
+		p.Entry = max(p.Entry, r.Entry)
+	}
+	return p
 }
 
 // choose splits the tables. todo are those that need work. results are those

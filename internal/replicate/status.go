@@ -131,10 +131,7 @@ type reporting struct {
 func (r *reporting) status(ctx context.Context) (*Status, error) {
 	p, s := r.p, r.s
 	state := p.ledger.State()
-	s.Ledger, s.Entries, s.Position = state.Ledger, state.Head, state.Position.String()
-	if !state.PositionTime.IsZero() {
-		s.Staged = &state.PositionTime
-	}
+	r.position(state)
 	if err := r.slot(ctx); err != nil {
 		return nil, err
 	}
@@ -151,13 +148,26 @@ func (r *reporting) status(ctx context.Context) (*Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range state.Sorted() {
-		r.table(state, t, cache.Tables[t.Table], replaced[t.Table])
-	}
+	r.tables(state, cache, replaced)
 	if err := r.notLoaded(ctx); err != nil {
 		return s, err
 	}
 	return s, r.application(ctx)
+}
+
+// position reports how far the ledger is.
+func (r *reporting) position(state *ledger.State) {
+	r.s.Ledger, r.s.Entries, r.s.Position = state.Ledger, state.Head, state.Position.String()
+	if !state.PositionTime.IsZero() {
+		r.s.Staged = &state.PositionTime
+	}
+}
+
+// tables adds the tables of the ledger. replaced are those whose names are other tables'.
+func (r *reporting) tables(state *ledger.State, cache *loads.Cache, replaced map[schema.TableName]string) {
+	for _, t := range state.Sorted() {
+		r.table(state, t, cache.Tables[t.Table], replaced[t.Table])
+	}
 }
 
 // table adds a table of the ledger.

@@ -31,6 +31,7 @@ type Output struct {
 	Quiet      bool
 	Color      bool // on standard error
 	Terminal   bool // whether standard error is a terminal that can redraw a line
+	Shown      bool // whether standard output is a terminal
 
 	redraws bool // whether standard output is such a terminal
 
@@ -52,6 +53,7 @@ func NewOutput(o Options) *Output {
 		Quiet:      o.Quiet,
 		Color:      able && !o.NoColor && o.Environment("NO_COLOR") == "",
 		Terminal:   able,
+		Shown:      isTerminal(o.Stdout),
 		redraws:    isTerminal(o.Stdout) && smart,
 		stdout:     o.Stdout,
 		stderr:     &relay{to: o.Stderr},

@@ -52,15 +52,30 @@ func (w *Warehouse) start(s *client, r *tcli.Request, sql string, args []transla
 				return
 			}
 		}
+		began := w.now()
 		out, err := w.exec.Execute(ctx, s.Session, sql, args)
 		if err != nil {
 			w.log.Debug("statement failed", "error", err)
 		} else if r.Arrow != nil && !w.options.Switches.NoArrow {
 			out.Arrow = &result.ArrowForm{ArrowTypes: *r.Arrow}
 		}
-		op.finish(out, refusal.Classified(sql, err))
+		err = refusal.Classified(sql, err)
+		w.ended(sql, began, out, err)
+		op.finish(out, err)
 	}()
 	return op
+}
+
+// ended reports a statement that has run.
+func (w *Warehouse) ended(sql string, began time.Time, r *result.Result, err error) {
+	if w.options.OnEnd == nil {
+		return
+	}
+	e := Ended{SQL: sql, Began: began, Took: w.now().Sub(began), Modified: -1, Failure: refusal.Of(err)}
+	if err == nil && r != nil {
+		e.Modified = r.Modified
+	}
+	w.options.OnEnd(e)
 }
 
 func (op *operation) finish(r *result.Result, err error) {

@@ -6,12 +6,15 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"ingest/lakehouse/warehouse/exec"
 	"ingest/lakehouse/warehouse/sparksql"
 	"ingest/lakehouse/warehouse/store"
+	"ingest/lakehouse/warehouse/translate"
 	"ingest/lakehouse/warehouse/volume"
 )
 
@@ -30,6 +33,15 @@ type (
 	Error = sparksql.Error
 )
 
+// Ended is a statement that has run.
+type Ended struct {
+	SQL      string
+	Began    time.Time
+	Took     time.Duration
+	Modified int64 // rows changed, or below zero
+	Failure  *Error
+}
+
 // Options say where a warehouse lives and how it behaves.
 type Options struct {
 	// Dir holds the catalogs as <name>.duckdb; it is made if missing.
@@ -44,6 +56,8 @@ type Options struct {
 	// OnStatement, if set, gets every statement's text as received, before it
 	// runs, on the goroutine of the request.
 	OnStatement func(sql string)
+	// OnEnd, if set, gets every statement when it has run, on its own goroutine.
+	OnEnd func(Ended)
 	// Refuse, if set, may give a statement an error instead of running it, on
 	// the statement's own goroutine.
 	Refuse func(sql string) *Error
@@ -119,4 +133,23 @@ func (w *Warehouse) Close() error {
 		return fmt.Errorf("close warehouse: %w", err)
 	}
 	return nil
+}
+
+// Rows counts the rows of a table, outside of any client's session.
+func (w *Warehouse) Rows(ctx context.Context, t Table) (int64, error) {
+	name := make([]string, 0, 3)
+	for _, part := range []string{t.Catalog, t.Schema, t.Name} {
+		name = append(name, "`"+strings.ReplaceAll(part, "`", "``")+"`")
+	}
+	session := exec.NewSession(translate.Space{Catalog: t.Catalog, Schema: t.Schema}, "", "")
+	r, err := w.exec.Execute(ctx, session, "SELECT count(*) FROM "+strings.Join(name, "."), nil)
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	row, err := r.Next()
+	if err != nil || len(row) != 1 {
+		return 0, err
+	}
+	return strconv.ParseInt(fmt.Sprint(row[0]), 10, 64)
 }

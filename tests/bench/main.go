@@ -47,14 +47,19 @@ func run(ctx context.Context) error {
 	}
 	b := &bench{}
 	var out string
+	var again bool
 	flag.StringVar(&b.binary, "binary", "bin/ingest", "the `ingest` to measure")
 	flag.StringVar(&out, "out", "bench", "`directory` of the report")
 	flag.IntVar(&b.rounds, "rounds", 3, "how often each command runs")
 	flag.BoolVar(&b.quick, "quick", false, "small data, and no curves beyond it")
 	flag.StringVar(&b.only, "only", "", "only the measurements whose name begins like this")
+	flag.BoolVar(&again, "redraw", false, "measure nothing, and write the Markdown and the plots of the JSON in -out again")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flag.Arg(0))
+	}
+	if again {
+		return redraw(out, b.quick)
 	}
 	var err error
 	if b.binary, err = filepath.Abs(b.binary); err != nil {

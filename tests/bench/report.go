@@ -156,6 +156,32 @@ func (r *Report) write(dir string) error {
 		}
 	}
 	r.Targets = append(r.Targets, Target{What: "peak memory of ingest, MB", Value: float64(peak) / 1e6, Limit: peakLimit / 1e6})
+	return r.save(dir)
+}
+
+// redraw writes the Markdown and the plots of the report in a directory again.
+func redraw(dir string, quick bool) error {
+	r := &Report{Quick: quick}
+	data, err := os.ReadFile(filepath.Join(dir, r.name()+".json"))
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, r); err != nil {
+		return err
+	}
+	return r.save(dir)
+}
+
+// name is the name of the report's files, without their kind.
+func (r *Report) name() string {
+	if r.Quick {
+		return "quick"
+	}
+	return "report"
+}
+
+// save prints the report, and writes its files.
+func (r *Report) save(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
@@ -163,13 +189,12 @@ func (r *Report) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	name := "report"
-	if r.Quick {
-		name = "quick"
-	}
+	name := r.name()
 	files := map[string][]byte{name + ".json": append(data, '\n')}
 	var text bytes.Buffer
-	r.markdown(&text, name, files)
+	if err := r.markdown(&text, name, files); err != nil {
+		return err
+	}
 	files[name+".md"] = text.Bytes()
 	for file, content := range files {
 		if err := os.WriteFile(filepath.Join(dir, file), content, 0o644); err != nil {
@@ -181,7 +206,7 @@ func (r *Report) write(dir string) error {
 }
 
 // markdown writes the report, and adds its plots to files.
-func (r *Report) markdown(text *bytes.Buffer, name string, files map[string][]byte) {
+func (r *Report) markdown(text *bytes.Buffer, name string, files map[string][]byte) (err error) {
 	m := r.Machine
 	fmt.Fprintf(text, "# Benchmark\n\n%s, on %d cores (%s), PostgreSQL %s, %s, %s.\n", r.When.Format(time.DateOnly), m.Cores, m.Model,
 		m.PostgreSQL, m.Ingest, m.Go)
@@ -207,7 +232,9 @@ one run of the benchmark, its baseline and its subject in turn. Memory is the gr
 	}
 	for i, c := range r.Comparisons {
 		plot := fmt.Sprintf("%s-%d.svg", name, i+1)
-		files[plot] = bars(c)
+		if files[plot], err = bars(c); err != nil {
+			return err
+		}
 		fmt.Fprintf(text, "\n## %s\n\n%s.\n\n![time](%s)\n\n", c.Name, c.About, plot)
 		fmt.Fprintf(text, "| command | time | ratio | %s a second | client CPU | server CPU | memory | requests | statements | wake-ups |\n"+
 			"|---|---|---|---|---|---|---|---|---|---|\n", c.Unit)
@@ -220,7 +247,9 @@ one run of the benchmark, its baseline and its subject in turn. Memory is the gr
 	}
 	for i, c := range r.Curves {
 		plot := fmt.Sprintf("%s-curve-%d.svg", name, i+1)
-		files[plot] = line(c)
+		if files[plot], err = line(c); err != nil {
+			return err
+		}
 		fmt.Fprintf(text, "\n## %s\n\n![%s](%s)\n\n| %s | %s | time | memory | requests |\n|---|---|---|---|---|\n", c.Name, c.Y, plot, c.X, c.Y)
 		for _, p := range c.Points {
 			fmt.Fprintf(text, "| %d | %.3g | %.2f s | %d MB | %d |\n", p.X, p.Y, p.Run.Wall.Seconds(), p.Run.PeakMemory/1e6, p.Run.Requests)
@@ -229,4 +258,5 @@ one run of the benchmark, its baseline and its subject in turn. Memory is the gr
 			fmt.Fprintf(text, "\n%s\n", c.Note)
 		}
 	}
+	return nil
 }

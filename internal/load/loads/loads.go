@@ -30,6 +30,8 @@ type Cache struct {
 	Version string                     `json:"version"`
 	Time    time.Time                  `json:"time"`
 	Tables  map[schema.TableName]Table `json:"tables"`
+	// Past are the newest loads that changed something, oldest first.
+	Past []Past `json:"past,omitempty"`
 }
 
 // Table is what one table holds.
