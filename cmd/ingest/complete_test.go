@@ -41,7 +41,7 @@ func complete(t *testing.T, env []string, args ...string) (values []string, dire
 // TestEveryFlagIsCompleted: no flag and no argument falls back to the names of files, except where a file is meant.
 func TestEveryFlagIsCompleted(t *testing.T) {
 	t.Parallel()
-	files := []string{"file", "config", "local", "dir", "man"}
+	files := []string{"file", "config", "local", "dir", "man", "to"}
 	root := newRoot(newApp(process{stdout: io.Discard, stderr: io.Discard}, t.Context()))
 	flags := 0
 	for _, cmd := range commandsBelow(root) {

@@ -67,6 +67,7 @@ var results = []result{
 	{"cdc-unchanged", nil, "cdc", 0},
 	{"load", nil, "load", 0},
 	{"status", nil, "status", 0},
+	{"report", nil, "report", 0},
 	{"verify", nil, "verify --full", 0},
 	{"verify-sample", nil, "verify --sample 50% --sample-seed 1", 3},
 	{"views", nil, "views", 0},
@@ -87,7 +88,7 @@ var results = []result{
 var resultTypes = []any{
 	build{}, configMistake{}, shownSetting{}, initialized{}, finding.Finding{}, probe.Report{}, replicate.Summary{}, replicate.Plan{},
 	replicate.Status{}, watchedStatus{}, replicate.VerifyReport{}, replicate.View{}, answer{}, prune.Report{}, simulated{},
-	replicate.Dropped{}, served{},
+	replicate.Dropped{}, replicate.Report{}, served{},
 }
 
 // madeByHand are fields of results that are made as maps, or by the output itself.
