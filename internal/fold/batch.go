@@ -59,8 +59,8 @@ func (k *Kept) affected(b *builder, batch Batch, s stored) {
 // the fold takes no value of it, and the statement does not read its values:
 // the columns of the key are a small part of a table. The values of the other
 // rows are found by plain equality of keys, by which a warehouse can skip files
-// that hold none of them, and apart from these for keys with a NULL. Each CTE
-// is named once.
+// that hold none of them, and apart from these for keys with a NULL, which are
+// rare: most batches have none. Each CTE is named once.
 func (k *Kept) affectedByKey(b *builder, s stored) {
 	names := b.each("", func(i int) string {
 		if !b.key[i] {
@@ -69,20 +69,23 @@ func (k *Kept) affectedByKey(b *builder, s stored) {
 		return fmt.Sprintf("k%d, r%d, ", i, i)
 	})
 	b.addf(",\ntouched AS (\n  SELECT %sbool_and(whole) AS overwritten FROM (\n"+
-		"    SELECT %s, op <> 'delete' AND coalesce(size(unchanged), 0) = 0 AS whole FROM changes WHERE op <> 'truncate'\n  ) GROUP BY %s\n)",
+		"    SELECT %s, op <> 'delete' AND NOT coalesce(size(unchanged) > 0, FALSE) AS whole FROM changes WHERE op <> 'truncate'\n  ) GROUP BY %s\n)",
 		names, b.touched(), strings.TrimSuffix(names, ", "))
-	null := b.each(" OR ", func(i int) string {
-		if !b.key[i] {
-			return ""
-		}
-		return fmt.Sprintf("k.c%d IS NULL", i)
-	})
+	null := func(column string) string {
+		return "(" + b.each(" OR ", func(i int) string {
+			if !b.key[i] {
+				return ""
+			}
+			return fmt.Sprintf("%s%d IS NULL", column, i)
+		}) + ")"
+	}
 	k.rows(b, "overwritten", s, false)
 	k.rows(b, "kept", s, true)
 	k.rows(b, "kept_without", s, true)
 	b.addf(",\naffected AS (\n  SELECT k.* FROM kept k JOIN touched t ON %s WHERE NOT t.overwritten\n"+
-		"  UNION ALL\n  SELECT k.* FROM kept_without k JOIN touched t ON %s WHERE NOT t.overwritten AND (%s)\n"+
-		"  UNION ALL\n  SELECT k.* FROM overwritten k JOIN touched t ON %[2]s WHERE t.overwritten", b.same(" = "), b.same(" <=> "), null)
+		"  UNION ALL\n  SELECT k.* FROM kept_without k JOIN touched t ON %s WHERE NOT t.overwritten AND %s AND %s\n"+
+		"  UNION ALL\n  SELECT k.* FROM overwritten k JOIN touched t ON %[2]s WHERE t.overwritten",
+		b.same(" = "), b.same(" <=> "), null("k.c"), null("t.k"))
 }
 
 // rows writes a CTE of the rows of the data table, with or without the values
