@@ -2,6 +2,7 @@ package fold
 
 import (
 	"fmt"
+	"strings"
 
 	"ingest/internal/databricks"
 )
@@ -13,6 +14,9 @@ type stored struct {
 	at         string // their commit times
 	live       string // whether a row is not gone
 	entry, lsn string // of the row's newest change
+	// overwritten says that the values of a row do not matter if the batch has
+	// others for all of its columns.
+	overwritten bool
 }
 
 // batch writes the CTE since of a MERGE. It holds the batch's rows of the log,
@@ -20,29 +24,10 @@ type stored struct {
 // one row for each key that it cleared.
 func (k *Kept) batch(b *builder, batch Batch, s stored) {
 	k.changes(b, batch)
-	b.addf(",\ntouched AS (\n  SELECT DISTINCT %s FROM changes WHERE op <> 'truncate'\n)", b.each(", ", func(i int) string {
-		if !b.key[i] {
-			return ""
-		}
-		return fmt.Sprintf("%s AS k%d, r%d", b.group(i, "c"), i, i)
-	}))
-	b.addf(",\nkept AS (\n  SELECT\n")
-	b.stored(func() {
-		b.values(b.named)
-		b.addf(
-			"    %s AS id, `_rescued` AS rescued, `_op` AS was, %s AS commit_ts, %s AS entry, %s AS commit_lsn, %s AS live\n  FROM %s WHERE %s\n)",
-			b.id(), s.at, s.entry, s.lsn, s.live, k.Data, s.where)
-	})
-	same := b.each(" AND ", func(i int) string {
-		if !b.key[i] {
-			return ""
-		}
-		return fmt.Sprintf("%s <=> t.k%d AND k.r%d <=> t.r%d", b.group(i, "k.c"), i, i, i)
-	})
-	b.addf(",\naffected AS (\n  SELECT k.* FROM kept k JOIN touched t ON %s", same)
-	if batch.Truncates {
-		b.addf("\n  UNION ALL\n  SELECT k.* FROM kept k LEFT ANTI JOIN touched t ON %s\n"+
-			"  CROSS JOIN (SELECT op AS truncated FROM changes WHERE op = 'truncate' LIMIT 1)\n  WHERE k.live", same)
+	if s.overwritten && !batch.Truncates {
+		k.affectedByKey(b, s)
+	} else {
+		k.affected(b, batch, s)
 	}
 	// With a key in two rows, a MERGE would change both and its fold would pick
 	// either. The error text contains the name of the condition.
@@ -54,6 +39,95 @@ func (k *Kept) batch(b *builder, batch Batch, s stored) {
 		"  SELECT %sid, rescued, CASE WHEN place = -2 THEN 'snapshot' ELSE was END, CAST(NULL AS ARRAY<STRING>), commit_ts,\n"+
 		"    named_struct('_entry', entry, '_commit_lsn', commit_lsn, '_seq', CAST(place AS BIGINT)), entry, commit_lsn, CAST(place AS BIGINT), was FROM base\n)", b.changed(), b.own())
 	k.cleared(b, batch)
+}
+
+// affected writes the CTE affected. It holds the touched rows of the data
+// table, and with a truncate all that are there.
+func (k *Kept) affected(b *builder, batch Batch, s stored) {
+	b.addf(",\ntouched AS (\n  SELECT DISTINCT %s FROM changes WHERE op <> 'truncate'\n)", b.touched())
+	k.rows(b, "kept", s, true)
+	same := b.same(" <=> ")
+	b.addf(",\naffected AS (\n  SELECT k.* FROM kept k JOIN touched t ON %s", same)
+	if batch.Truncates {
+		b.addf("\n  UNION ALL\n  SELECT k.* FROM kept k LEFT ANTI JOIN touched t ON %s\n"+
+			"  CROSS JOIN (SELECT op AS truncated FROM changes WHERE op = 'truncate' LIMIT 1)\n  WHERE k.live", same)
+	}
+}
+
+// affectedByKey writes the CTE affected of a batch without truncates. A row is
+// overwritten if every row of the batch that has its key is a whole row. Then
+// the fold takes no value of it, and the statement does not read its values:
+// the columns of the key are a small part of a table. The values of the other
+// rows are found by plain equality of keys, by which a warehouse can skip files
+// that hold none of them, and apart from these for keys with a NULL, which are
+// rare: most batches have none. Each CTE is named once.
+func (k *Kept) affectedByKey(b *builder, s stored) {
+	names := b.each("", func(i int) string {
+		if !b.key[i] {
+			return ""
+		}
+		return fmt.Sprintf("k%d, r%d, ", i, i)
+	})
+	b.addf(",\ntouched AS (\n  SELECT %sbool_and(whole) AS overwritten FROM (\n"+
+		"    SELECT %s, op <> 'delete' AND NOT coalesce(size(unchanged) > 0, FALSE) AS whole FROM changes WHERE op <> 'truncate'\n  ) GROUP BY %s\n)",
+		names, b.touched(), strings.TrimSuffix(names, ", "))
+	null := func(column string) string {
+		return "(" + b.each(" OR ", func(i int) string {
+			if !b.key[i] {
+				return ""
+			}
+			return fmt.Sprintf("%s%d IS NULL", column, i)
+		}) + ")"
+	}
+	k.rows(b, "overwritten", s, false)
+	k.rows(b, "kept", s, true)
+	k.rows(b, "kept_without", s, true)
+	b.addf(",\naffected AS (\n  SELECT k.* FROM kept k JOIN touched t ON %s WHERE NOT t.overwritten\n"+
+		"  UNION ALL\n  SELECT k.* FROM kept_without k JOIN touched t ON %s WHERE NOT t.overwritten AND %s AND %s\n"+
+		"  UNION ALL\n  SELECT k.* FROM overwritten k JOIN touched t ON %[2]s WHERE t.overwritten",
+		b.same(" = "), b.same(" <=> "), null("k.c"), null("t.k"))
+}
+
+// rows writes a CTE of the rows of the data table, with or without the values
+// that are not of the key.
+func (k *Kept) rows(b *builder, name string, s stored, values bool) {
+	b.addf(",\n%s AS (\n  SELECT\n", name)
+	b.stored(func() {
+		value, rescued := b.named, "`_rescued`"
+		if !values {
+			value, rescued = func(i int) string {
+				if b.key[i] {
+					return b.named(i)
+				}
+				return databricks.Null(b.table.Columns[i].Type)
+			}, "CAST(NULL AS STRING)"
+		}
+		b.values(value)
+		b.addf(
+			"    %s AS id, %s AS rescued, `_op` AS was, %s AS commit_ts, %s AS entry, %s AS commit_lsn, %s AS live\n  FROM %s WHERE %s\n)",
+			b.id(), rescued, s.at, s.entry, s.lsn, s.live, k.Data, s.where)
+	})
+}
+
+// touched lists the keys of the batch's rows, with the rescued texts.
+func (b *builder) touched() string {
+	return b.each(", ", func(i int) string {
+		if !b.key[i] {
+			return ""
+		}
+		return fmt.Sprintf("%s AS k%d, r%d", b.group(i, "c"), i, i)
+	})
+}
+
+// same is the condition that a row k of the data table has the key of touched
+// as t. equal compares the columns.
+func (b *builder) same(equal string) string {
+	return b.each(" AND ", func(i int) string {
+		if !b.key[i] {
+			return ""
+		}
+		return fmt.Sprintf("%s%st.k%d AND k.r%d <=> t.r%d", b.group(i, "k.c"), equal, i, i, i)
+	})
 }
 
 // log writes the CTE since of a statement that reads a whole stretch of the log

@@ -84,7 +84,7 @@ func (k *Kept) MergeCurrent(batch Batch) string {
 	b.addf(",\n")
 	k.batch(b, batch, stored{
 		where: "`_op` <> '" + opPosition + "'", live: "`_deleted_ts` IS NULL",
-		at: "`_commit_ts`", entry: "`_entry`", lsn: "`_commit_lsn`",
+		at: "`_commit_ts`", entry: "`_entry`", lsn: "`_commit_lsn`", overwritten: true,
 	})
 	b.keyed(latest, b.marksFrom("changes"))
 	k.current(b, batch, fmt.Sprintf(" CROSS JOIN position\nWHERE coalesce(next.entry, entry) > %d", batch.From.Entry))

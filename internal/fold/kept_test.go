@@ -107,11 +107,13 @@ func (l *load) same(x, y row) bool {
 // statement twice.
 func (l *load) take(entry int64, again bool) {
 	b := open(l.t)
-	if rows := l.s.log[l.loaded:]; len(rows) > 0 {
-		b.exec(l.t, "INSERT INTO "+bronze.String()+" VALUES\n"+strings.Join(rows, ",\n"))
+	rows := strings.Join(l.s.log[l.loaded:], ",\n")
+	if rows != "" {
+		b.exec(l.t, "INSERT INTO "+bronze.String()+" VALUES\n"+rows)
 	}
 	l.loaded = len(l.s.log)
-	batch := fold.Batch{From: l.position, To: entry, Truncates: true, Moves: 6, Loaded: loaded}
+	truncates := strings.Contains(rows, "'"+string(schema.OpTruncate)+"'") || again // a batch that may hold a truncate need not
+	batch := fold.Batch{From: l.position, To: entry, Truncates: truncates, Moves: 6, Loaded: loaded}
 	for _, sql := range []string{l.current.MergeCurrent(batch), l.history.MergeHistory(batch)} {
 		b.exec(l.t, sql)
 		if again {

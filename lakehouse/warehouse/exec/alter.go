@@ -217,6 +217,9 @@ func (t alterer) renameColumn(c *store.Catalog, m *store.Table, from, to string)
 		return sparksql.Errorf("42710", "FIELD_ALREADY_EXISTS",
 			"Cannot rename column, because %s already exists in the table's schema.", sparksql.QuoteSpark(to))
 	}
+	if err := checkOwn(to); err != nil {
+		return err
+	}
 	if err := c.ChangeColumns(t.Ctx, t.Conn, m); err != nil {
 		return err
 	}

@@ -65,21 +65,25 @@ func (t changer) movable(c *store.Catalog, m *store.Table) (translate.Table, err
 		target.Stored = sql
 		return target, err
 	}
+	stored, err := c.Stored(t.Ctx, t.Conn, m)
+	if err != nil {
+		return translate.Table{}, err
+	}
 	living, err := t.Living(c, m)
 	if err != nil {
 		return translate.Table{}, err
 	}
-	target, err := store.AsTable(c, m, "("+withRowID(m.Columns)+" FROM "+living+")", m.Columns)
-	target.Stored = "(" + withRowID(m.Columns) + " FROM " + c.Qualified(m.Schema, m.Name) + " AS l)"
+	target, err := store.AsTable(c, m, "("+withRowID(living, m.Columns)+")", m.Columns)
+	target.Stored = "(" + withRowID(stored, m.Columns) + ")"
 	if m.Graves > 0 {
 		target.Dead = c.Graves(m)
 	}
 	return target, err
 }
 
-// withRowID selects the row id and the columns of a table l.
-func withRowID(columns []store.Column) string {
-	return "SELECT " + strings.Join(append([]string{"l.rowid AS " + translate.RowID}, quoted(columns)...), ", ")
+// withRowID selects the row id and the columns of a table's rows.
+func withRowID(rows store.Rows, columns []store.Column) string {
+	return "SELECT " + strings.Join(append([]string{rows.ID + " AS " + translate.RowID}, quoted(columns)...), ", ") + " FROM " + rows.From
 }
 
 func quoted(columns []store.Column) []string {
@@ -170,8 +174,8 @@ func (t changer) checkConflicts(c *store.Catalog, m *store.Table, reads string) 
 	if err != nil {
 		return err
 	}
-	if err := t.keep(translate.AddedRows, fmt.Sprintf("%s FROM %s AND %s > %d AND %[3]s // 2 IN (SELECT version FROM %[5]s WHERE table_id = %[6]d AND operation IN ('UPDATE', 'DELETE', 'MERGE'))",
-		withRowID(m.Columns), living, store.BornColumn, store.Stamp(t.seen.version, true), c.Hidden("history"), m.ID)); err != nil {
+	if err := t.keep(translate.AddedRows, fmt.Sprintf("%s AND %s > %d AND %[2]s // 2 IN (SELECT version FROM %[4]s WHERE table_id = %[5]d AND operation IN ('UPDATE', 'DELETE', 'MERGE'))",
+		withRowID(living, m.Columns), store.BornColumn, store.Stamp(t.seen.version, true), c.Hidden("history"), m.ID)); err != nil {
 		return err
 	}
 	n, err := t.Number("SELECT count(*) FROM (" + reads + ")")
@@ -191,10 +195,14 @@ func (t changer) checkDead(c *store.Catalog, m *store.Table, last string) error 
 	}
 	var dead []string
 	if there {
-		dead = append(dead, "SELECT "+store.MovedID+" AS id, "+store.DiedColumn+" AS died FROM "+c.Hidden(store.DeadName(m.Generation)))
+		moved, err := c.Moved(t.Ctx, t.Conn, m)
+		if err != nil {
+			return err
+		}
+		dead = append(dead, "SELECT "+store.MovedID(moved)+" AS id, "+store.DiedColumn+" AS died FROM "+moved.From)
 	}
 	if m.Graves > 0 {
-		dead = append(dead, "SELECT "+store.BuriedID+" AS id, "+store.DiedColumn+" AS died FROM "+c.Graves(m))
+		dead = append(dead, "SELECT "+store.BuriedID+" AS id, "+store.DiedColumn+" AS died FROM "+c.Graves(m)+" AS g")
 	}
 	if dead == nil {
 		return nil

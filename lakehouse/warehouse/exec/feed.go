@@ -298,7 +298,11 @@ func (f *feed) generation(from, to feedVersion) ([]string, error) {
 	died := "CASE WHEN " + store.DiedColumn + " % 2 = 1 THEN 'update_preimage' ELSE 'delete' END"
 	parts := []string{f.part(to.columns, live, born, store.BornColumn+" // 2", store.BornColumn+within)}
 	if from.generation == f.m.Generation && f.m.Graves > 0 {
-		parts = append(parts, f.part(to.columns, f.c.Buried(f.m), died, store.DiedColumn+" // 2", store.DiedColumn+within))
+		buried, err := f.c.Buried(f.t.Ctx, f.t.Conn, f.m)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, f.part(to.columns, buried.From, died, store.DiedColumn+" // 2", store.DiedColumn+within))
 	}
 	there, err := f.c.Exists(f.t.Ctx, f.t.Conn, store.DeadName(from.generation))
 	if there {

@@ -131,9 +131,20 @@ func checkColumns(m *store.Table) error {
 				"Found invalid character(s) among ' ,;{}()\\n\\t=' in the column names of your schema. Invalid column names: %s. "+
 					"Please use other characters and try again. Alternatively, enable Column Mapping to keep using these characters.", c.Name)
 		}
+		if err := checkOwn(c.Name); err != nil {
+			return err
+		}
 		if c.Type == "void" {
 			return sparksql.Errorf("0AKDC", "DELTA_UNSUPPORTED_DATA_TYPES", "Found columns using unsupported data types: [%s: VOID].", c.Name)
 		}
+	}
+	return nil
+}
+
+// checkOwn refuses the names of the workspace's own columns.
+func checkOwn(column string) error {
+	if strings.HasPrefix(strings.ToLower(column), store.OwnColumns) {
+		return sparksql.Unsupported("a column named %s (names that begin with %s are its own)", sparksql.QuoteSpark(column), store.OwnColumns)
 	}
 	return nil
 }
@@ -294,7 +305,7 @@ func (t *statement) target(c *store.Catalog, m *store.Table) (translate.Table, e
 		if err != nil {
 			return translate.Table{}, err
 		}
-		return store.AsTable(c, m, "(SELECT l.* FROM "+living+")", m.Columns)
+		return store.AsTable(c, m, "(SELECT "+living.All+" FROM "+living.From+")", m.Columns)
 	}
 	return store.AsTable(c, m, c.Qualified(m.Schema, m.Name), m.Columns)
 }

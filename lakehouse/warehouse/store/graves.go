@@ -28,40 +28,45 @@ func GravesName(g int64) string { return fmt.Sprintf("x%d", g) }
 // Graves is the table of a table's graves. It has the columns translate.RowID and DiedColumn.
 func (c *Catalog) Graves(t *Table) string { return c.Hidden(GravesName(t.Generation)) }
 
-// unburied is a FROM clause of the rows that a table has, as l.
-func (c *Catalog) unburied(t *Table) string {
-	from := c.Qualified(t.Schema, t.Name) + " AS l"
+// unburied are the rows that a table has, with all columns of DuckDB's table.
+func (c *Catalog) unburied(ctx context.Context, on execer, t *Table) (string, error) {
+	rows, err := c.Stored(ctx, on, t)
+	from := rows.From
 	if t.Graves > 0 {
-		from += " ANTI JOIN " + c.Graves(t) + " AS g ON g." + translate.RowID + " = l.rowid"
+		from += " ANTI JOIN " + c.Graves(t) + " AS g ON g." + translate.RowID + " = " + rows.ID
 	}
-	return from
+	return "SELECT " + rows.All + " FROM " + from, err
 }
 
-// Living is a FROM clause with a condition, of the rows that a table has, as l, until the transaction ends. A variable of the
+// Living are the stored rows that a table has, and the condition that selects them, until the transaction ends. A variable of the
 // connection has a bit for each row. DuckDB thus filters rows while it reads them. With a join, it would take the table for one of a
 // fifth of its size, and would build the hash table of the next join of it.
-func (t *Txn) Living(c *Catalog, m *Table) (string, error) {
-	from := c.Qualified(m.Schema, m.Name) + " AS l WHERE "
-	if m.Graves <= 0 {
-		return from + "true", nil
+func (t *Txn) Living(c *Catalog, m *Table) (Rows, error) {
+	rows, err := c.Stored(t.Ctx, t.Conn, m)
+	if rows.From += " WHERE "; m.Graves <= 0 || err != nil {
+		rows.From += "true"
+		return rows, err
 	}
 	n, err := t.Number("SELECT 1 + max(" + translate.RowID + ") FROM " + c.Graves(m))
 	if err != nil {
-		return "", err
+		return Rows{}, err
 	}
 	name := fmt.Sprintf("graves %s %d", c.Name, m.Generation)
 	t.variables = append(t.variables, name)
 	if err := t.Exec(fmt.Sprintf("SET VARIABLE %s = (SELECT bitstring_agg(%s, 0, %d) FROM %s)", sparksql.QuoteDuckDB(name), translate.RowID,
 		n-1, c.Graves(m))); err != nil {
-		return "", err
+		return Rows{}, err
 	}
-	return fmt.Sprintf("%sCASE WHEN l.rowid < %d THEN get_bit(getvariable(%s), CAST(l.rowid AS INTEGER)) = 0 ELSE true END", from, n,
-		sparksql.QuoteText(name)), nil
+	rows.From += fmt.Sprintf("CASE WHEN %s < %d THEN get_bit(getvariable(%s), CAST(%[1]s AS INTEGER)) = 0 ELSE true END", rows.ID, n,
+		sparksql.QuoteText(name))
+	return rows, nil
 }
 
-// Buried is a FROM clause of the dead rows among the stored ones, as l and g.
-func (c *Catalog) Buried(t *Table) string {
-	return c.Qualified(t.Schema, t.Name) + " AS l JOIN (FROM " + c.Graves(t) + ") AS g ON g." + translate.RowID + " = l.rowid"
+// Buried are the dead rows among the stored ones, as l and g.
+func (c *Catalog) Buried(ctx context.Context, on execer, t *Table) (Rows, error) {
+	rows, err := c.Stored(ctx, on, t)
+	rows.From += " JOIN (FROM " + c.Graves(t) + ") AS g ON g." + translate.RowID + " = " + rows.ID
+	return rows, err
 }
 
 // Bury adds graves: a query's row ids and the stamps of their deaths.
@@ -90,7 +95,12 @@ func (c *Catalog) exhume(ctx context.Context, on execer, t *Table) error {
 	if err := c.NeedDead(ctx, on, t); err != nil {
 		return err
 	}
-	_, err := on.ExecContext(ctx, "INSERT INTO "+c.Hidden(DeadName(t.Generation))+" BY NAME SELECT l.*, g."+DiedColumn+" FROM "+c.Buried(t))
+	buried, err := c.Buried(ctx, on, t)
+	if err != nil {
+		return err
+	}
+	_, err = on.ExecContext(ctx, "INSERT INTO "+c.Hidden(DeadName(t.Generation))+" BY NAME SELECT "+buried.All+", g."+DiedColumn+
+		" FROM "+buried.From)
 	return err
 }
 
@@ -102,8 +112,12 @@ func (c *Catalog) Settle(ctx context.Context, on execer, t *Table) error {
 	if err := c.exhume(ctx, on, t); err != nil {
 		return err
 	}
+	rows, err := c.unburied(ctx, on, t)
+	if err != nil {
+		return err
+	}
 	table := c.Qualified(t.Schema, t.Name)
-	statements := []string{"CREATE OR REPLACE TABLE " + table + " AS SELECT l.* FROM " + c.unburied(t), "DROP TABLE IF EXISTS " + c.Graves(t)}
+	statements := []string{"CREATE OR REPLACE TABLE " + table + " AS " + rows, "DROP TABLE IF EXISTS " + c.Graves(t)}
 	for _, col := range t.Columns {
 		if col.NotNull {
 			statements = append(statements, "ALTER TABLE "+table+" ALTER COLUMN "+sparksql.QuoteDuckDB(col.Name)+" SET NOT NULL")

@@ -25,6 +25,9 @@ const (
 	keptGenerations = 20
 )
 
+// OwnColumns is the beginning of the names of the columns that the workspace adds to a table, in its database and in statements.
+const OwnColumns = "__workspace_"
+
 // The columns that the store adds to a table, and to its dead rows.
 const (
 	BornColumn = `"__workspace_born"`
@@ -90,8 +93,11 @@ func (c *Catalog) EndGeneration(ctx context.Context, on execer, t *Table) error 
 				return err
 			}
 		}
-		if _, err := on.ExecContext(ctx,
-			"CREATE TABLE "+c.Hidden(GenerationName(t.Generation))+" AS SELECT l.* FROM "+c.unburied(t)); err != nil {
+		rows, err := c.unburied(ctx, on, t)
+		if err != nil {
+			return err
+		}
+		if _, err := on.ExecContext(ctx, "CREATE TABLE "+c.Hidden(GenerationName(t.Generation))+" AS "+rows); err != nil {
 			return err
 		}
 	}
@@ -185,38 +191,49 @@ func (c *Catalog) Snapshot(ctx context.Context, on execer, t *Table, version int
 	return sql, columns, err
 }
 
-// The row ids, below zero, of rows that are dead by now: those with a grave, and those that have moved.
-const (
-	BuriedID = "-1 - 2 * " + translate.RowID // of a grave
-	MovedID  = "-2 - 2 * rowid"              // of a dead row
-)
+// BuriedID and MovedID are the row ids, below zero, of rows that are dead by now: those with a grave, as g, and those that have moved.
+const BuriedID = "-1 - 2 * g." + translate.RowID
 
-// RowsAsOf is a relation of the rows of a version in a generation, with the columns of a SELECT list, and with their row ids.
+// MovedID takes the row id that a dead row has where it moved to.
+func MovedID(rows Rows) string { return "-2 - 2 * " + rows.ID }
+
+// RowsAsOf is a relation of the rows of a version in a generation, with the columns of a SELECT list. With their row ids, the
+// generation must be that of the present.
 func (c *Catalog) RowsAsOf(ctx context.Context, on execer, t *Table, generation, version int64, list string, ids bool) (string, error) {
-	from, err := c.LiveRows(ctx, on, t, generation, version)
+	name, err := c.LiveRows(ctx, on, t, generation, version)
 	if err != nil {
 		return "", err
 	}
-	until := Stamp(version+1, false)
-	live, dead := "", ""
-	where := fmt.Sprintf(" WHERE %s < %d", BornColumn, until)
-	if ids {
-		live, dead = "l.rowid AS "+translate.RowID+", ", MovedID+" AS "+translate.RowID+", "
-	}
-	died := fmt.Sprintf("%s AND %s >= %d", where, DiedColumn, until)
-	if from += " AS l"; generation == t.Generation && t.Graves > 0 {
-		from += " LEFT JOIN (FROM " + c.Graves(t) + ") AS g ON g." + translate.RowID + " = l.rowid"
-		where += fmt.Sprintf(" AND coalesce(%s >= %d, true)", DiedColumn, until)
-		if ids {
-			live = "coalesce(" + BuriedID + ", l.rowid) AS " + translate.RowID + ", "
+	rows := Rows{From: name + " AS l"}
+	if generation == t.Generation {
+		if rows, err = c.Stored(ctx, on, t); err != nil {
+			return "", err
 		}
 	}
-	sql := "(SELECT " + live + list + " FROM " + from + where
-	there, err := c.Exists(ctx, on, DeadName(generation))
-	if there {
-		sql += " UNION ALL SELECT " + dead + list + " FROM " + c.Hidden(DeadName(generation)) + died
+	until := Stamp(version+1, false)
+	live, where := "", fmt.Sprintf(" WHERE %s < %d", BornColumn, until)
+	if ids {
+		live = rows.ID + " AS " + translate.RowID + ", "
 	}
-	return sql + ")", err
+	died := fmt.Sprintf("%s AND %s >= %d", where, DiedColumn, until)
+	if generation == t.Generation && t.Graves > 0 {
+		rows.From += " LEFT JOIN (FROM " + c.Graves(t) + ") AS g ON g." + translate.RowID + " = " + rows.ID
+		where += fmt.Sprintf(" AND coalesce(%s >= %d, true)", DiedColumn, until)
+		if ids {
+			live = "coalesce(" + BuriedID + ", " + rows.ID + ") AS " + translate.RowID + ", "
+		}
+	}
+	sql := "(SELECT " + live + list + " FROM " + rows.From + where
+	switch there, err := c.Exists(ctx, on, DeadName(generation)); {
+	case err != nil:
+		return "", err
+	case !there:
+		return sql + ")", nil
+	case !ids:
+		return sql + " UNION ALL SELECT " + list + " FROM " + c.Hidden(DeadName(generation)) + died + ")", nil
+	}
+	moved, err := c.Moved(ctx, on, t)
+	return sql + " UNION ALL SELECT " + MovedID(moved) + " AS " + translate.RowID + ", " + list + " FROM " + moved.From + died + ")", err
 }
 
 // LiveRows is the table of the rows that a generation has, or had at its end. That of the present may have graves.

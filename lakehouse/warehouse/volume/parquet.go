@@ -226,6 +226,10 @@ func (v *Volumes) readSQL(files []*Parquet, want []translate.Column, as Modes, s
 		}
 		paths = append(paths, sparksql.QuoteText(f.path))
 	}
+	file := fileColumn
+	for present[file] {
+		file += "_"
+	}
 	fields := make([]string, 0, len(want)+1)
 	for _, c := range want {
 		from, key := "NULL", strings.ToLower(c.Name)
@@ -238,19 +242,19 @@ func (v *Volumes) readSQL(files []*Parquet, want []translate.Column, as Modes, s
 	if source {
 		name := "NULL::VARCHAR"
 		if len(paths) > 0 {
-			name = fmt.Sprintf("'/Volumes/' || substr(%s, %d)", fileColumn, len([]rune(v.Dir))+2)
+			name = fmt.Sprintf("'/Volumes/' || substr(%s, %d)", file, len([]rune(v.Dir))+2)
 		}
 		fields = append(fields, "{'file_path': 'dbfs:' || ("+name+"), 'file_name': regexp_extract("+name+", '[^/]*$')} AS "+MetadataColumn)
 	}
 	from := "(SELECT 1) WHERE FALSE"
 	if len(paths) > 0 {
 		from = "read_parquet([" + strings.Join(paths, ", ") +
-			"], union_by_name = true, hive_partitioning = false, filename = '" + fileColumn + "')"
+			"], union_by_name = true, hive_partitioning = false, filename = '" + file + "')"
 	}
 	return "SELECT " + strings.Join(fields, ", ") + " FROM " + from
 }
 
-// fileColumn is where DuckDB puts a row's file name.
+// fileColumn is where DuckDB puts a row's file name, if no file has a column of that name.
 const fileColumn = "__workspace_file"
 
 // MetadataColumn tells of the file that a row is from.
