@@ -1,4 +1,4 @@
-module ingest
+module github.com/ingest-tool/ingest
 
 go 1.26.0
 

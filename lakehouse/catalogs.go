@@ -3,7 +3,7 @@ package lakehouse
 import (
 	"path/filepath"
 
-	kept "ingest/lakehouse/warehouse/store"
+	kept "github.com/ingest-tool/ingest/lakehouse/warehouse/store"
 )
 
 // Catalogs lists the catalogs of the workspace in a directory. It does not open the

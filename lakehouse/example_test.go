@@ -13,7 +13,7 @@ import (
 
 	dbsql "github.com/databricks/databricks-sql-go"
 
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // A workspace with a catalog, and a table in it by Databricks' SQL driver. It prints

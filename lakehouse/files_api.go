@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"strings"
 
-	"ingest/lakehouse/warehouse"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse"
 )
 
 const (

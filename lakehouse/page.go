@@ -20,8 +20,8 @@ import (
 	"strings"
 	"time"
 
-	"ingest/internal/page"
-	"ingest/lakehouse/warehouse"
+	"github.com/ingest-tool/ingest/internal/page"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse"
 )
 
 //go:embed page.html

@@ -16,7 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"ingest/lakehouse/warehouse"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse"
 )
 
 const (

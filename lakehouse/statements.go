@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"ingest/lakehouse/warehouse"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse"
 )
 
 const (

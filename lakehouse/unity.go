@@ -14,7 +14,7 @@ import (
 	"strconv"
 	"strings"
 
-	"ingest/lakehouse/warehouse"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse"
 )
 
 const metastoreID = "10ca1da7-a000-4000-8000-000000000001"

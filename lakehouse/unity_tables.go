@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"ingest/lakehouse/warehouse"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse"
 )
 
 // maxTablesPage is the most tables that one page holds.

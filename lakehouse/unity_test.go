@@ -15,7 +15,7 @@ import (
 	"github.com/databricks/databricks-sdk-go/service/catalog"
 	"github.com/google/go-cmp/cmp"
 
-	"ingest/lakehouse/warehouse"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse"
 )
 
 // wantRefusal checks the kind of an error and its code, by which clients decide.

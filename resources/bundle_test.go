@@ -14,7 +14,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"ingest/tests/bundle"
+	"github.com/ingest-tool/ingest/tests/bundle"
 )
 
 var targets = []string{"dev", "qa", "prod"}

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"text/template"
 
-	"ingest/tests/bundle"
+	"github.com/ingest-tool/ingest/tests/bundle"
 )
 
 const templateDir = "template"

@@ -18,10 +18,10 @@ import (
 
 	"github.com/jackc/pglogrepl"
 
-	"ingest/internal/databricks"
-	"ingest/internal/ledger"
-	"ingest/internal/schema"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // grownOld adds n entries to the pipeline, each with an update of item's row 5000 that changed nothing. The ledger has them,

@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/ledger"
-	"ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/postgres"
 )
 
 // many makes transactions until the ledger has n entries more (nearly one per transaction), and kills the run that staged them.

@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/pgserver/pgtest"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // controlled insists that the control table has each load of the tables once:

@@ -21,11 +21,11 @@ import (
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
-	"ingest/internal/chinook"
-	"ingest/internal/pgserver/pgtest"
-	"ingest/lakehouse"
-	"ingest/lakehouse/lakehousetest"
-	"ingest/tests/bundle"
+	"github.com/ingest-tool/ingest/internal/chinook"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/lakehouse"
+	"github.com/ingest-tool/ingest/lakehouse/lakehousetest"
+	"github.com/ingest-tool/ingest/tests/bundle"
 )
 
 // TestDeployment deploys the bundle's prod target to the local workspace, as `databricks bundle deploy` would, and runs its jobs:

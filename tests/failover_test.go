@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/ledger"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // synced waits until the standby has a persistent copy of the pipeline's slot. The slot on the primary must advance meanwhile,

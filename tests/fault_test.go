@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // faults are the faults of one request whose client is not killed.

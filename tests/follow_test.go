@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/ledger"
-	"ingest/internal/pgserver/pgtest"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // done says whether the ledger has a complete snapshot of a table, newer than

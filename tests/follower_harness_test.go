@@ -16,11 +16,11 @@ import (
 
 	"github.com/jackc/pglogrepl"
 
-	"ingest/internal/config"
-	"ingest/internal/databricks"
-	"ingest/internal/postgres"
-	"ingest/internal/replicate"
-	"ingest/internal/wait"
+	"github.com/ingest-tool/ingest/internal/config"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/wait"
 )
 
 // stallAfter is how long a server may be silent before a following run of these tests checks its connection. A run has five times

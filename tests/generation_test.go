@@ -15,8 +15,8 @@ import (
 	"sync"
 	"testing"
 
-	"ingest/internal/ledger"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // besideFullLoad calls a function while a full load is held right before its done entries: its rows are read, and the tables are

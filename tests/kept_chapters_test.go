@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // TestLogsThatEndGoSideBySide: before full loads replace logs, the histories are brought to the end of these logs, several tables

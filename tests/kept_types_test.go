@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/pgserver/pgtest"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // keptType is a type of the source with the types that a column of it can be kept

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // allKills reports whether all kills are wanted, whatever time they take.

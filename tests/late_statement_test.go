@@ -10,8 +10,8 @@ import (
 	"sync"
 	"testing"
 
-	"ingest/internal/pgserver/pgtest"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // killedLeaving kills a command when it sends its n statements that begin with a

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/ledger"
 )
 
 // TestLedgerDamage damages an entry. Every command names its file and the fix, ends with 12 and writes nothing; status still

@@ -10,8 +10,8 @@ import (
 	"sync"
 	"testing"
 
-	"ingest/internal/ledger"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // TestLoadThatLostItsLockWritesNothing: a load whose lock's session is ended

@@ -12,7 +12,7 @@ import (
 	"sync"
 	"testing"
 
-	"ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
 )
 
 func TestMain(m *testing.M) {

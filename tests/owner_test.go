@@ -15,9 +15,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ingest/internal/ledger"
-	"ingest/internal/pgserver/pgtest"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // sibling makes another database of the same cluster, with the shop's tables.

@@ -15,8 +15,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"ingest/internal/pgserver"
-	"ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/internal/pgserver"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
 )
 
 // newestServer is where scripts/need-pgvector keeps a server that is new enough

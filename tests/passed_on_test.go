@@ -10,11 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/failure"
-	"ingest/internal/ledger"
-	"ingest/internal/replicate"
-	"ingest/internal/wait"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/wait"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // leadTo makes the proxy lead to another server, as an address that moves does.

@@ -15,8 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ingest/internal/failure"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // volumesAndSchemas lists all schemas of the catalog and all that is in volumes.

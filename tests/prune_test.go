@@ -17,8 +17,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ingest/internal/ledger"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // age makes everything that is below segments/ older than any retention here.

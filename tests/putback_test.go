@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/pgserver"
-	"ingest/internal/pgserver/pgtest"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/pgserver"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // TestSourcePutBackWhileFollowing: the server crashes, and a copy of its data

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // withdraw lets the warehouse refuse the statements on item that begin so.

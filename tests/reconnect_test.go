@@ -12,10 +12,10 @@ import (
 	"syscall"
 	"testing"
 
-	"ingest/internal/failure"
-	"ingest/internal/pgserver"
-	"ingest/internal/pgserver/pgtest"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/pgserver"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // TestFollowingThroughBrokenConnections breaks a following run's connections in every way while the source changes. The run

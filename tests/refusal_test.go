@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/pgserver/pgtest"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // passingRefusals are the errors after which the same statement may succeed.

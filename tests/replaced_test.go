@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/replicate"
-	"ingest/internal/verify"
+	"github.com/ingest-tool/ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/verify"
 )
 
 // A name that goes to another table, and what of the source it takes. {t} stands

@@ -9,7 +9,7 @@ import (
 	"net/http"
 	"strings"
 
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // relayed marks a request that relay repeats to the workspace.

@@ -10,8 +10,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"ingest/internal/pgserver"
-	"ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/internal/pgserver"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
 )
 
 // TestPostgresRole makes the role of scripts/postgres-role.sql, on a server of

@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ingest/internal/replicate"
-	"ingest/internal/verify"
+	"github.com/ingest-tool/ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/verify"
 )
 
 // schemaChange is a change of a table while rows of it change: in transactions

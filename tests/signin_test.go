@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/pgserver/pgtest"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // A service principal's token lives for two seconds: every run outlives it, and

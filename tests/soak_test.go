@@ -16,8 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/pgserver/pgtest"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 const (

@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"testing"
 
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // TestDecodingFromAStandby: with source.standby the slot is on the standby, and

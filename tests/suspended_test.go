@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"testing"
 
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // suspend starts a run and suspends it at its first request that matches, which

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"ingest/internal/pgserver"
+	"github.com/ingest-tool/ingest/internal/pgserver"
 )
 
 // behind are changes that the log does not show. Each is made while nothing else fails and the application writes. It must be

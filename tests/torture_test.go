@@ -20,9 +20,9 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/pgserver"
-	"ingest/internal/pgserver/pgtest"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/pgserver"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // TestTorture runs all kinds of commands while an application writes all the time, the workspace fails, runs are killed, sessions

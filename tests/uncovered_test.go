@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/pgserver/pgtest"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // TestHiddenColumnIsRenamed: a masked or excluded column is renamed in the source. Its values stay hidden: the table waits until

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/ledger"
 )
 
 // sinceFormat1 are the fields that entries of format 1 did not have.

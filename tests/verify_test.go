@@ -9,8 +9,8 @@ import (
 	"sync"
 	"testing"
 
-	"ingest/internal/ledger"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // TestVerifyBesideAFullLoad: a table that another run loads in full after the

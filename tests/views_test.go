@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"ingest/internal/pgserver/pgtest"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // viewed makes a world with one table, which is loaded, and its view, on which

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // says whether a request carries a statement with the text.

@@ -14,8 +14,8 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/ledger"
-	"ingest/internal/verify"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/verify"
 )
 
 const wasRewritten = "was written as a whole since"

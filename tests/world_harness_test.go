@@ -24,12 +24,12 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"ingest/internal/databricks"
-	"ingest/internal/databricks/databrickstest"
-	"ingest/internal/ledger"
-	"ingest/internal/pgserver/pgtest"
-	"ingest/lakehouse"
-	"ingest/lakehouse/lakehousetest"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/databricks/databrickstest"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/lakehouse"
+	"github.com/ingest-tool/ingest/lakehouse/lakehousetest"
 )
 
 const catalogName = "dev"

@@ -1,4 +1,4 @@
-module ingest/tools
+module github.com/ingest-tool/ingest/tools
 
 go 1.26.0
 

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"ingest/internal/ui"
+	"github.com/ingest-tool/ingest/internal/ui"
 )
 
 // app holds what every command needs. It belongs to the goroutine that runs the

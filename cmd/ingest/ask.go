@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/term"
 
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 // asker asks questions on a terminal. Answers come from its input, questions go

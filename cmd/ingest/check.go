@@ -7,14 +7,14 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ingest/internal/databricks"
-	"ingest/internal/finding"
-	"ingest/internal/postgres"
-	"ingest/internal/preflight"
-	"ingest/internal/probe"
-	"ingest/internal/replicate"
-	"ingest/internal/shape"
-	"ingest/internal/ui"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/finding"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/preflight"
+	"github.com/ingest-tool/ingest/internal/probe"
+	"github.com/ingest-tool/ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/shape"
+	"github.com/ingest-tool/ingest/internal/ui"
 )
 
 func newCheck(a *app) *cobra.Command {

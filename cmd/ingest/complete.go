@@ -14,13 +14,13 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"ingest/internal/config"
-	"ingest/internal/databricks"
-	"ingest/internal/ledger"
-	"ingest/internal/load/loads"
-	"ingest/internal/schema"
-	"ingest/internal/selection"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/config"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/load/loads"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/selection"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // completionTime is the maximum time to look for names. The shell waits for the answer.

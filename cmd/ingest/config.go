@@ -7,9 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ingest"
-	"ingest/internal/config"
-	"ingest/internal/ui"
+	"github.com/ingest-tool/ingest"
+	"github.com/ingest-tool/ingest/internal/config"
+	"github.com/ingest-tool/ingest/internal/ui"
 )
 
 func newConfig(a *app) *cobra.Command {

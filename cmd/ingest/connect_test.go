@@ -25,11 +25,11 @@ import (
 	secrets "github.com/databricks/databricks-sdk-go/service/workspace"
 	"github.com/jackc/pgx/v5"
 
-	"ingest/internal/failure"
-	"ingest/internal/finding"
-	"ingest/internal/pgserver"
-	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/postgres/tunnel/sshtest"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/finding"
+	"github.com/ingest-tool/ingest/internal/pgserver"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/internal/postgres/tunnel/sshtest"
 )
 
 // loads uses all kinds of sessions: full load, changes, status and verify.

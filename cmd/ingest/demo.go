@@ -17,16 +17,16 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
-	"ingest/internal/chinook"
-	"ingest/internal/config"
-	"ingest/internal/databricks"
-	"ingest/internal/failure"
-	"ingest/internal/pgserver"
-	"ingest/internal/replicate"
-	"ingest/internal/report"
-	"ingest/internal/schema"
-	"ingest/internal/ui"
-	"ingest/internal/verify"
+	"github.com/ingest-tool/ingest/internal/chinook"
+	"github.com/ingest-tool/ingest/internal/config"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/pgserver"
+	"github.com/ingest-tool/ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/report"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/ui"
+	"github.com/ingest-tool/ingest/internal/verify"
 )
 
 const (

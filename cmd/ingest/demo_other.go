@@ -5,7 +5,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 func newDemo(*app) *cobra.Command {

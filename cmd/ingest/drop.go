@@ -6,9 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ingest/internal/failure"
-	"ingest/internal/replicate"
-	"ingest/internal/ui"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/ui"
 )
 
 func newDrop(a *app) *cobra.Command {

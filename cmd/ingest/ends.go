@@ -9,14 +9,14 @@ import (
 	"strings"
 	"time"
 
-	"ingest/internal/config"
-	"ingest/internal/databricks"
-	"ingest/internal/failure"
-	"ingest/internal/postgres"
-	"ingest/internal/postgres/tunnel"
-	"ingest/internal/replicate"
-	"ingest/internal/shape"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/config"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/postgres/tunnel"
+	"github.com/ingest-tool/ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/shape"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // ends opens source and destination, and the pipeline between them, as the

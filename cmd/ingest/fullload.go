@@ -6,8 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ingest/internal/failure"
-	"ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/replicate"
 )
 
 func newFullLoad(a *app) *cobra.Command {

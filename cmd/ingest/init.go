@@ -12,13 +12,13 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
-	"ingest/internal/config"
-	"ingest/internal/failure"
-	"ingest/internal/ledger"
-	"ingest/internal/postgres"
-	"ingest/internal/preflight"
-	"ingest/internal/selection"
-	"ingest/internal/ui"
+	"github.com/ingest-tool/ingest/internal/config"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/preflight"
+	"github.com/ingest-tool/ingest/internal/selection"
+	"github.com/ingest-tool/ingest/internal/ui"
 )
 
 // defaultRole is the role that init proposes instead of a superuser.

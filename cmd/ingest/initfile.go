@@ -9,11 +9,11 @@ import (
 	"slices"
 	"strings"
 
-	"ingest"
-	"ingest/internal/config"
-	"ingest/internal/failure"
-	"ingest/internal/finding"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest"
+	"github.com/ingest-tool/ingest/internal/config"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/finding"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // schemaFile is the JSON Schema that init writes beside the configuration.

@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"ingest/internal/failure"
-	"ingest/internal/replicate"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // remains is what a run has done and has not done yet. An interrupt reports it.

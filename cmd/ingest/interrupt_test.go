@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"testing"
 
-	"ingest/internal/replicate"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // What an interrupt reports: what is done, and the commands that do the rest.

@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ingest/internal/failure"
-	"ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/replicate"
 )
 
 // keptBench is a bench whose table a has a current state and a history beside its

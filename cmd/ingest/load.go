@@ -9,9 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ingest/internal/config"
-	"ingest/internal/load/kept"
-	"ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/config"
+	"github.com/ingest-tool/ingest/internal/load/kept"
+	"github.com/ingest-tool/ingest/internal/replicate"
 )
 
 func newLoad(a *app) *cobra.Command {

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"ingest/internal/config"
-	"ingest/internal/failure"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/config"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // makesLocal annotates a command that creates a local workspace, or a catalog in it,

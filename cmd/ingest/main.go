@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 func main() {

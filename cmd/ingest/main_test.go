@@ -10,8 +10,8 @@ import (
 	"syscall"
 	"testing"
 
-	"ingest/internal/failure"
-	"ingest/internal/ui"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/ui"
 )
 
 func TestExitCodes(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"ingest/internal/metrics"
+	"github.com/ingest-tool/ingest/internal/metrics"
 )
 
 // observed does a command's work with metrics, if the configuration or the environment asks for them. A

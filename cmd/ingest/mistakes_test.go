@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/failure"
-	"ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/postgres"
 )
 
 // mistake is a row of the table: what a person did wrong, the command, and what it answers.

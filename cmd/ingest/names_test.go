@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/failure"
-	"ingest/internal/finding"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/finding"
 )
 
 // TestNamesThatStandForNothing: a configured name that matches nothing in the source is an error, with its place and the nearest

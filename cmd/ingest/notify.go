@@ -11,8 +11,8 @@ import (
 	"net/url"
 	"time"
 
-	"ingest/internal/failure"
-	"ingest/internal/ui"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/ui"
 )
 
 // notifies marks a command whose failures go to the webhook.

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 func TestAFailedRunIsToldToTheWebhook(t *testing.T) {

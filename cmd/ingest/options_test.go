@@ -12,9 +12,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ingest/internal/failure"
-	"ingest/internal/finding"
-	"ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/finding"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
 )
 
 // table gives the answer to a query as rows of texts.

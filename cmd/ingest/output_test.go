@@ -16,8 +16,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ingest/internal/chinook"
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/chinook"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 // oneObject fails unless s is one JSON object and nothing else.

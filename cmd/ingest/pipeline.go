@@ -8,11 +8,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ingest/internal/config"
-	"ingest/internal/failure"
-	"ingest/internal/replicate"
-	"ingest/internal/schema"
-	"ingest/internal/ui"
+	"github.com/ingest-tool/ingest/internal/config"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/ui"
 )
 
 // printSummary prints what a run did. After an error it prints what was done before.

@@ -7,9 +7,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ingest/internal/failure"
-	"ingest/internal/replicate"
-	"ingest/internal/ui"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/ui"
 )
 
 func newPlan(a *app) *cobra.Command {

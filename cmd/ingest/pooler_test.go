@@ -15,8 +15,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
-	"ingest/internal/failure"
-	"ingest/internal/finding"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/finding"
 )
 
 // pooler stands between a run and its server as a pooler of connections does. It

@@ -6,11 +6,11 @@ import (
 	"strings"
 	"time"
 
-	"ingest/internal/databricks"
-	"ingest/internal/failure"
-	"ingest/internal/preflight"
-	"ingest/internal/probe"
-	"ingest/internal/ui"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/preflight"
+	"github.com/ingest-tool/ingest/internal/probe"
+	"github.com/ingest-tool/ingest/internal/ui"
 )
 
 // probeOptions are check's flags about the probe.

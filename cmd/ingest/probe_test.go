@@ -19,10 +19,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ingest/internal/failure"
-	"ingest/internal/finding"
-	"ingest/internal/probe"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/finding"
+	"github.com/ingest-tool/ingest/internal/probe"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // stored lists what is in the volumes.

@@ -6,9 +6,9 @@ import (
 
 	"github.com/jackc/pglogrepl"
 
-	"ingest/internal/replicate"
-	"ingest/internal/schema"
-	"ingest/internal/ui"
+	"github.com/ingest-tool/ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/ui"
 )
 
 // showing shows how a run goes on: what it does now, and the tables at work. It also

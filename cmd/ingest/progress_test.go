@@ -19,8 +19,8 @@ import (
 	"github.com/charmbracelet/x/vt"
 	"github.com/creack/pty"
 
-	"ingest/internal/failure"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // seat is a person at a terminal who runs a command.

@@ -6,9 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ingest/internal/failure"
-	"ingest/internal/prune"
-	"ingest/internal/ui"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/prune"
+	"github.com/ingest-tool/ingest/internal/ui"
 )
 
 func newPrune(a *app) *cobra.Command {

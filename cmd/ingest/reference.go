@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"ingest/internal/config"
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/config"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 // exitCodes are the exit codes of all commands, with their meanings.

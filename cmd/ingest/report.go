@@ -14,10 +14,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ingest/internal/failure"
-	"ingest/internal/replicate"
-	"ingest/internal/report"
-	"ingest/internal/ui"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/report"
+	"github.com/ingest-tool/ingest/internal/ui"
 )
 
 func newReport(a *app) *cobra.Command {

@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/failure"
-	"ingest/internal/page/browsertest"
-	"ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/page/browsertest"
+	"github.com/ingest-tool/ingest/internal/replicate"
 )
 
 // TestReportOpensInABrowser: the page of a pipeline with changes, a new column, rescued values, a mark and a name like markup

@@ -17,11 +17,11 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/chinook"
-	"ingest/internal/finding"
-	"ingest/internal/probe"
-	"ingest/internal/prune"
-	"ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/chinook"
+	"github.com/ingest-tool/ingest/internal/finding"
+	"github.com/ingest-tool/ingest/internal/probe"
+	"github.com/ingest-tool/ingest/internal/prune"
+	"github.com/ingest-tool/ingest/internal/replicate"
 )
 
 // withoutResult are commands that print no JSON, and why.

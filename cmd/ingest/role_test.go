@@ -9,8 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"ingest/internal/failure"
-	"ingest/internal/finding"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/finding"
 )
 
 // runRoleScript runs scripts/postgres-role.sql as psql would, and points the source

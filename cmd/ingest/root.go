@@ -10,9 +10,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"ingest/internal/config"
-	"ingest/internal/failure"
-	"ingest/internal/ui"
+	"github.com/ingest-tool/ingest/internal/config"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/ui"
 )
 
 // commonFlags are the flags of every command that set no configuration key.

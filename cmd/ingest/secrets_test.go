@@ -16,8 +16,8 @@ import (
 	"sync"
 	"testing"
 
-	"ingest/internal/failure"
-	"ingest/internal/postgres/tunnel/sshtest"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/postgres/tunnel/sshtest"
 )
 
 // vault makes passwords that no message contains by chance, runs commands with them, and looks for their parts in everything that

@@ -9,11 +9,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ingest/internal/chinook"
-	"ingest/internal/failure"
-	"ingest/internal/postgres"
-	"ingest/internal/schema"
-	"ingest/internal/ui"
+	"github.com/ingest-tool/ingest/internal/chinook"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/ui"
 )
 
 // simulated is the command's result.

@@ -10,9 +10,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"ingest/internal/chinook"
-	"ingest/internal/failure"
-	"ingest/internal/pgserver"
+	"github.com/ingest-tool/ingest/internal/chinook"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/pgserver"
 )
 
 // run runs a command line in this process.

@@ -15,9 +15,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ingest/internal/databricks"
-	"ingest/internal/failure"
-	"ingest/internal/ui"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/ui"
 )
 
 func newSQL(a *app) *cobra.Command {

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"ingest/internal/databricks"
-	"ingest/internal/ui"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/ui"
 )
 
 // answerFormat is how rows are printed.

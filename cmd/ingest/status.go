@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ingest/internal/replicate"
-	"ingest/internal/ui"
+	"github.com/ingest-tool/ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/ui"
 )
 
 func newStatus(a *app) *cobra.Command {

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"time"
 
-	"ingest/internal/failure"
-	"ingest/internal/replicate"
-	"ingest/internal/ui"
-	"ingest/internal/wait"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/ui"
+	"github.com/ingest-tool/ingest/internal/wait"
 )
 
 // watchDefault is the interval of --watch without a value. leastWatch spares source and destination.

@@ -13,8 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"ingest/internal/failure"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // watching runs a command line in this process until interrupt is called, and gives what it prints line by line.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 const allTags = "SELECT table_name, tag_name, tag_value FROM information_schema.table_tags ORDER BY 1, 2"

@@ -9,10 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ingest/internal/failure"
-	"ingest/internal/replicate"
-	"ingest/internal/ui"
-	"ingest/internal/verify"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/ui"
+	"github.com/ingest-tool/ingest/internal/verify"
 )
 
 func newVerify(a *app) *cobra.Command {

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/failure"
-	"ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/replicate"
 )
 
 // TestVerifySample: the verdict names the sample, and its seed repeats it. A table without a key is not verified. A value that is

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/replicate"
 )
 
 func newViews(a *app) *cobra.Command {

@@ -7,10 +7,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"ingest/internal/config"
-	"ingest/internal/failure"
-	"ingest/internal/ui"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/config"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/ui"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // served tells a client how to reach the workspace.

@@ -17,8 +17,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ingest/internal/config"
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/config"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 // serving is an `ingest workspace` that runs in this process.

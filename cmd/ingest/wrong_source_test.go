@@ -15,11 +15,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"ingest/internal/failure"
-	"ingest/internal/finding"
-	"ingest/internal/pgserver"
-	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/finding"
+	"github.com/ingest-tool/ingest/internal/pgserver"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/internal/postgres"
 )
 
 func TestSourceCannotBeReached(t *testing.T) {

@@ -19,10 +19,10 @@ import (
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"ingest/internal/failure"
-	"ingest/internal/finding"
-	"ingest/lakehouse"
-	"ingest/lakehouse/lakehousetest"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/finding"
+	"github.com/ingest-tool/ingest/lakehouse"
+	"github.com/ingest-tool/ingest/lakehouse/lakehousetest"
 )
 
 func TestWorkspaceRefuses(t *testing.T) {

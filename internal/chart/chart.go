@@ -14,7 +14,7 @@ import (
 
 	"github.com/go-analyze/charts"
 
-	"ingest/internal/page"
+	"github.com/ingest-tool/ingest/internal/page"
 )
 
 // Series is a row of values. NaN is a value that is not known.

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/page"
-	"ingest/internal/page/browsertest"
+	"github.com/ingest-tool/ingest/internal/page"
+	"github.com/ingest-tool/ingest/internal/page/browsertest"
 )
 
 // TestLabelsAreWhole: no label is cut off or on another one, however long the names and how many the values are.

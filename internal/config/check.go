@@ -10,7 +10,7 @@ import (
 	"strings"
 	"unicode"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // maxPipelineBytes leaves room for names derived from the pipeline's name: a slot or a publication has

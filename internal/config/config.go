@@ -5,9 +5,9 @@ import (
 	"strings"
 	"time"
 
-	"ingest/internal/failure"
-	"ingest/internal/schema"
-	"ingest/internal/shape"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/shape"
 )
 
 // Config is the whole configuration, validated. Its secrets print as a word that reveals nothing, and

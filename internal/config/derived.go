@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"ingest/internal/schema"
-	"ingest/internal/shape"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/shape"
 )
 
 // CurrentKind is how a table's current state is kept.

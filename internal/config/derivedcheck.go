@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"ingest/internal/schema"
-	"ingest/internal/shape"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/shape"
 )
 
 // DerivedSource is what CheckDerived needs to know about a table of the source.

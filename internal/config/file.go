@@ -12,8 +12,8 @@ import (
 
 	"github.com/BurntSushi/toml"
 
-	"ingest/internal/failure"
-	"ingest/internal/shape"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/shape"
 )
 
 // mistake is one wrong line of the file.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"ingest/internal/shape"
+	"github.com/ingest-tool/ingest/internal/shape"
 )
 
 // kind is which TOML values a key accepts.

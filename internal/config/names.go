@@ -7,8 +7,8 @@ import (
 
 	"github.com/BurntSushi/toml"
 
-	"ingest/internal/schema"
-	"ingest/internal/shape"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/shape"
 )
 
 // Name is a name or a pattern that must match something in the source. Only the source can tell

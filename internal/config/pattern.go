@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // anySchema replaces the schema that a pattern leaves out. No schema of Postgres has this name, since

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 // DefaultFile is the file that is read from the working directory by default. It need not exist.

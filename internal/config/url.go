@@ -5,7 +5,7 @@ import (
 	"net/url"
 	"strings"
 
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 // URL is a Postgres connection string: a postgres:// URL or libpq's key=value words. Printing, logging

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 func TestURLNeverPrintsItsPassword(t *testing.T) {

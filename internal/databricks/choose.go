@@ -7,7 +7,7 @@ import (
 
 	"github.com/databricks/databricks-sdk-go/service/sql"
 
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 func (h *Warehouse) listAll(ctx context.Context) ([]sql.EndpointInfo, error) {

@@ -15,7 +15,7 @@ import (
 	"github.com/databricks/databricks-sdk-go/httpclient"
 	dbsqlerr "github.com/databricks/databricks-sql-go/errors"
 
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 // Outcome is what is known about the effect of a failed statement.

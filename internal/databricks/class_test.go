@@ -14,7 +14,7 @@ import (
 	"github.com/databricks/databricks-sdk-go/apierr"
 	"github.com/google/go-cmp/cmp"
 
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 // serverError is the driver's form of an error of the warehouse.

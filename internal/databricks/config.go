@@ -10,8 +10,8 @@ import (
 
 	"github.com/databricks/databricks-sdk-go/config"
 
-	"ingest/internal/failure"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Config selects a workspace and what to use in it. The SDK's unified sign-in

@@ -11,7 +11,7 @@ import (
 	sdk "github.com/databricks/databricks-sdk-go"
 	"github.com/databricks/databricks-sdk-go/config"
 
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 // connection is a sign-in to a workspace. It knows nothing of catalogs, schemas

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Constant is the expression of a constant of type t. value has the form of

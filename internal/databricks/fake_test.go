@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/databricks"
 )
 
 // fake is the part of a workspace's REST interface that this package uses. It

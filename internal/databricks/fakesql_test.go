@@ -11,8 +11,8 @@ import (
 	"sync"
 	"testing"
 
-	"ingest/internal/databricks"
-	"ingest/lakehouse/warehouse/tcli"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/tcli"
 )
 
 const warehousePath = "/sql/1.0/warehouses/0123456789abcdef"

@@ -18,7 +18,7 @@ import (
 	"github.com/databricks/databricks-sdk-go/service/files"
 	"golang.org/x/sync/errgroup"
 
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 // MaxFileBytes is the maximum size of one upload. The Files API reference:

@@ -15,8 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ingest/internal/databricks"
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 const root = "/Volumes/main/bronze/ingest/p/"

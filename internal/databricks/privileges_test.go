@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/databricks"
 )
 
 // permissionsFake answers the requests of Lacks. Its grants are by object, as

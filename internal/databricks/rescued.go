@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // RescuedText is the expression of a column's text in _rescued; NULL if there

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 // MaxResultRows limits how many rows Query holds in memory.

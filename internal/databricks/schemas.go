@@ -8,7 +8,7 @@ import (
 	"github.com/databricks/databricks-sdk-go/apierr"
 	"github.com/databricks/databricks-sdk-go/service/catalog"
 
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 // Schemas are the schemas of the configured catalog.

@@ -7,7 +7,7 @@ import (
 	"os"
 	"strings"
 
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 // defaultFile has the profiles if DATABRICKS_CONFIG_FILE is not set.

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/databricks"
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 // tokenService issues fakeToken to a client that presents what the test

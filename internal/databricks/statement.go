@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // MaxCopyFiles is the maximum number of files in one COPY INTO.

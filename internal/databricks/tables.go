@@ -8,8 +8,8 @@ import (
 	"github.com/databricks/databricks-sdk-go/apierr"
 	"github.com/databricks/databricks-sdk-go/service/catalog"
 
-	"ingest/internal/failure"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Column is a column of a table or of a result. Type is the type's text as

@@ -17,9 +17,9 @@ import (
 	sqllog "github.com/databricks/databricks-sql-go/logger"
 	"github.com/google/go-cmp/cmp"
 
-	"ingest/internal/databricks"
-	"ingest/internal/failure"
-	"ingest/lakehouse/warehouse/tcli"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/tcli"
 )
 
 // TTypeId of TCLIService.

@@ -4,7 +4,7 @@
 // It imports failure alone and knows no domain.
 package finding
 
-import "ingest/internal/failure"
+import "github.com/ingest-tool/ingest/internal/failure"
 
 // Level is how bad a finding is.
 type Level string

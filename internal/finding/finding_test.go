@@ -3,7 +3,7 @@ package finding
 import (
 	"testing"
 
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 // A check counts its problems. Its exit code and hint are the first problem's. A run takes the first

@@ -3,7 +3,7 @@ package fold
 import (
 	"fmt"
 
-	"ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/databricks"
 )
 
 // answer ends the statement. It selects the columns of the state under their

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/databricks"
 )
 
 // stored describes how a statement reads the rows of a data table as rows of a

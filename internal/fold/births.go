@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"ingest/internal/databricks"
-	"ingest/internal/ledger"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // A column that was added with a default, or renamed, appears in the log from

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"ingest/internal/databricks"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // currentOwn lists the columns that a current-state table has beside the

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"strings"
 
-	"ingest/internal/databricks"
-	"ingest/internal/fold"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/fold"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Select computes the current state of a table from its log.

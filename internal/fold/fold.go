@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	"ingest/internal/databricks"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Table describes a bronze table to the fold.

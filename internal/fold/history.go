@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"ingest/internal/databricks"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // historyOwn lists the columns that a history table has beside the source's

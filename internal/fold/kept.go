@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"ingest/internal/databricks"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Kept is a table that loads maintain beside a log. Its rows are the current

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/databricks"
 )
 
 // shown selects which rows of the log make up the state.

@@ -9,9 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ingest/internal/databricks"
-	"ingest/internal/fold"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/fold"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // entry is a row of a log of (id INT, body STRING, num DECIMAL(10,2)).

@@ -9,8 +9,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"ingest/internal/databricks"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // A simulated source: the contents of its table, and the log that staging would

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"ingest/internal/databricks"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Columns of the answer to a check of a kept table. The answer has at least one

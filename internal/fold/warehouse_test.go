@@ -9,11 +9,11 @@ import (
 	"sync"
 	"testing"
 
-	"ingest/internal/databricks"
-	"ingest/internal/databricks/databrickstest"
-	"ingest/internal/schema"
-	"ingest/lakehouse"
-	"ingest/lakehouse/lakehousetest"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/databricks/databrickstest"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/lakehouse"
+	"github.com/ingest-tool/ingest/lakehouse/lakehousetest"
 )
 
 // bed is the warehouse that all tests of the package share.

@@ -11,14 +11,14 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"ingest/internal/failure"
-	"ingest/internal/ledger"
-	"ingest/internal/postgres"
-	"ingest/internal/postgres/publication"
-	"ingest/internal/schema"
-	"ingest/internal/shape"
-	"ingest/internal/stage"
-	"ingest/internal/target"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/postgres/publication"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/shape"
+	"github.com/ingest-tool/ingest/internal/stage"
+	"github.com/ingest-tool/ingest/internal/target"
 )
 
 // Look looks at the catalog for the tables of a ledger.

@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 
-	"ingest/internal/ledger"
-	"ingest/internal/postgres"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Replaced compares names and OIDs in both directions. It returns the loaded tables whose names belong

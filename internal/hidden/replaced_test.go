@@ -3,9 +3,9 @@ package hidden
 import (
 	"testing"
 
-	"ingest/internal/ledger"
-	"ingest/internal/postgres"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // A table whose name belongs to another table is marked, even if its own relation is gone.

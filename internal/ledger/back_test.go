@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 // back lists the numbers of the entries that Back passes on, down to the given

@@ -17,8 +17,8 @@ import (
 
 	"github.com/jackc/pglogrepl"
 
-	"ingest/internal/failure"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // CheckpointFormat is the format number of the checkpoints that this version

@@ -16,7 +16,7 @@ import (
 	"github.com/jackc/pglogrepl"
 	"pgregory.net/rapid"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 const keptInTests = 3

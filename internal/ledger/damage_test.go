@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 // compactedTwice has checkpoints of entries 7 and 13, packs of 1 to 7 and 8 to

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // FoldedChanges are the sums of a table's parts over a range of packed entries.

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/failure"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // resealed returns a checkpoint with some text replaced and a new, correct

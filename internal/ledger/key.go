@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Key lists the columns that identify the table's rows in its log. They are the

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 func TestKey(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"sync"
 	"time"
 
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 // Store is the pipeline's directory in the Volume. Names are relative and

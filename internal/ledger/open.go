@@ -8,7 +8,7 @@ import (
 	"path"
 	"slices"
 
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 // openChunk is how many entries Open holds in memory at once.

@@ -15,7 +15,7 @@ import (
 	"strconv"
 	"strings"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // PackDirectory holds the packs. A pack is a file with many entries.

@@ -3,7 +3,7 @@ package ledger
 import (
 	"testing"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // A table is pending while a snapshot of it is being read.

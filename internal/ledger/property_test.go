@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pglogrepl"
 	"pgregory.net/rapid"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // frozen is a state that was handed out, with its text at that moment.

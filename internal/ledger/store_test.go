@@ -13,7 +13,7 @@ import (
 
 	"github.com/jackc/pglogrepl"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // memory is an in-memory Store with the faults of a real one.

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 func wantError(t *testing.T, what string, err error, want string) {

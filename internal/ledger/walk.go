@@ -8,7 +8,7 @@ import (
 	"io/fs"
 	"slices"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Named is a segment as an entry names it.

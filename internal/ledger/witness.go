@@ -3,7 +3,7 @@ package ledger
 import (
 	"maps"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Witness is what the catalog said about a table at some moment. A later look

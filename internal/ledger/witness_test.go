@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"testing"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 func TestWitnesses(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // minutes makes a ledger of n entries. Nearly all of them hold changes of three

@@ -10,13 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/databricks"
-	"ingest/internal/databricks/databrickstest"
-	"ingest/internal/ledger"
-	"ingest/internal/load/loadtest"
-	"ingest/internal/schema"
-	"ingest/lakehouse"
-	"ingest/lakehouse/lakehousetest"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/databricks/databrickstest"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/load/loadtest"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/lakehouse"
+	"github.com/ingest-tool/ingest/lakehouse/lakehousetest"
 )
 
 // bed is a loader with a local workspace and a lock. A test can inject refusals

@@ -4,12 +4,12 @@ import (
 	"context"
 	"slices"
 
-	"ingest/internal/failure"
-	"ingest/internal/ledger"
-	"ingest/internal/load/kept"
-	"ingest/internal/load/loads"
-	"ingest/internal/load/view"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/load/kept"
+	"github.com/ingest-tool/ingest/internal/load/loads"
+	"github.com/ingest-tool/ingest/internal/load/view"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // definitions lists the tables to keep beside the log.

@@ -6,8 +6,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"ingest/internal/load/bronze"
-	"ingest/internal/load/kept"
+	"github.com/ingest-tool/ingest/internal/load/bronze"
+	"github.com/ingest-tool/ingest/internal/load/kept"
 )
 
 // ending is a log that a new snapshot is about to replace. It lists what the

@@ -6,9 +6,9 @@ import (
 	"path"
 	"time"
 
-	"ingest/internal/ledger"
-	"ingest/internal/load/control"
-	"ingest/internal/load/loads"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/load/control"
+	"github.com/ingest-tool/ingest/internal/load/loads"
 )
 
 // record adds to the control table what it lacks, and notes it in the cache. It

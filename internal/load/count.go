@@ -7,9 +7,9 @@ import (
 	"strconv"
 	"strings"
 
-	"ingest/internal/databricks"
-	"ingest/internal/load/bronze"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/load/bronze"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // countedSteps is the maximum number of steps in one statement that counts rows.

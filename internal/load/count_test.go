@@ -8,12 +8,12 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/databricks"
-	"ingest/internal/ledger"
-	"ingest/internal/load/bronze"
-	"ingest/internal/load/loads"
-	"ingest/internal/schema"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/load/bronze"
+	"github.com/ingest-tool/ingest/internal/load/loads"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // counting returns a loader whose warehouse is a local workspace.

@@ -8,14 +8,14 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"ingest/internal/databricks"
-	"ingest/internal/failure"
-	"ingest/internal/ledger"
-	"ingest/internal/load/bronze"
-	"ingest/internal/load/kept"
-	"ingest/internal/load/loads"
-	"ingest/internal/load/view"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/load/bronze"
+	"github.com/ingest-tool/ingest/internal/load/kept"
+	"github.com/ingest-tool/ingest/internal/load/loads"
+	"github.com/ingest-tool/ingest/internal/load/view"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Loader loads one pipeline's tables.

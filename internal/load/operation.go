@@ -4,12 +4,12 @@ import (
 	"context"
 	"strconv"
 
-	"ingest/internal/databricks"
-	"ingest/internal/failure"
-	"ingest/internal/ledger"
-	"ingest/internal/load/bronze"
-	"ingest/internal/load/loads"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/load/bronze"
+	"github.com/ingest-tool/ingest/internal/load/loads"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // statements passes the statements that a table needs to do, in order. Each

@@ -3,8 +3,8 @@ package load
 import (
 	"context"
 
-	"ingest/internal/failure"
-	"ingest/internal/load/bronze"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/load/bronze"
 )
 
 // planner adds to a plan what a load would do with one table. It takes the

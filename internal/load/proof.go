@@ -6,10 +6,10 @@ import (
 	"maps"
 	"slices"
 
-	"ingest/internal/failure"
-	"ingest/internal/ledger"
-	"ingest/internal/load/loads"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/load/loads"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Proof says how much of the staged data a table shows.

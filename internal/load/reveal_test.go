@@ -7,13 +7,13 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/databricks"
-	"ingest/internal/failure"
-	"ingest/internal/ledger"
-	"ingest/internal/ledger/ledgertest"
-	"ingest/internal/load/bronze"
-	"ingest/internal/load/loads"
-	"ingest/internal/load/loadtest"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/ledger/ledgertest"
+	"github.com/ingest-tool/ingest/internal/load/bronze"
+	"github.com/ingest-tool/ingest/internal/load/loads"
+	"github.com/ingest-tool/ingest/internal/load/loadtest"
 )
 
 // foldedTable is loadedTable with entries 6 and 7 folded. Its ledger has no

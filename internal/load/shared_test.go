@@ -5,10 +5,10 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/databricks"
-	"ingest/internal/ledger"
-	"ingest/internal/load/loads"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/load/loads"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Each object beside a log needs a name of its own. A table that shares one is

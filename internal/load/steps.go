@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strconv"
 
-	"ingest/internal/databricks"
-	"ingest/internal/ledger"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // step is the smallest unit of loading that evidence can distinguish. It is the

@@ -3,9 +3,9 @@ package load
 import (
 	"context"
 
-	"ingest/internal/failure"
-	"ingest/internal/load/kept"
-	"ingest/internal/load/view"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/load/kept"
+	"github.com/ingest-tool/ingest/internal/load/view"
 )
 
 // keepViews updates the views of the tables that are loaded now. It only

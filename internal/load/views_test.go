@@ -9,11 +9,11 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/failure"
-	"ingest/internal/ledger"
-	"ingest/internal/load/bronze"
-	"ingest/internal/load/loadtest"
-	"ingest/internal/load/view"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/load/bronze"
+	"github.com/ingest-tool/ingest/internal/load/loadtest"
+	"github.com/ingest-tool/ingest/internal/load/view"
 )
 
 // A load alters the view of a changed table if the pipeline created that view.

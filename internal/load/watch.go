@@ -1,6 +1,6 @@
 package load
 
-import "ingest/internal/schema"
+import "github.com/ingest-tool/ingest/internal/schema"
 
 // Watch are functions that are called as tables are loaded, possibly from
 // several goroutines. Each may be nil. They must not block.

@@ -18,10 +18,10 @@ import (
 
 	"go.uber.org/goleak"
 
-	"ingest/internal/failure"
-	"ingest/internal/ledger"
-	"ingest/internal/load"
-	"ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/load"
+	"github.com/ingest-tool/ingest/internal/postgres"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -7,10 +7,10 @@ import (
 
 	"github.com/jackc/pglogrepl"
 
-	"ingest/internal/failure"
-	"ingest/internal/ledger"
-	"ingest/internal/load"
-	"ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/load"
+	"github.com/ingest-tool/ingest/internal/postgres"
 )
 
 // maxTables is how many tables have numbers of their own. Those that come later share the name

@@ -10,12 +10,12 @@ import (
 	"github.com/jackc/pglogrepl"
 	"go.opentelemetry.io/otel/attribute"
 
-	"ingest/internal/failure"
-	"ingest/internal/ledger"
-	"ingest/internal/load"
-	"ingest/internal/load/kept"
-	"ingest/internal/postgres"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/load"
+	"github.com/ingest-tool/ingest/internal/load/kept"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // clock is a clock that a test moves.

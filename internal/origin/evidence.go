@@ -7,13 +7,13 @@ import (
 	"io/fs"
 	"strings"
 
-	"ingest/internal/databricks"
-	"ingest/internal/failure"
-	"ingest/internal/load/bronze"
-	"ingest/internal/load/loads"
-	"ingest/internal/postgres"
-	"ingest/internal/schema"
-	"ingest/internal/target"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/load/bronze"
+	"github.com/ingest-tool/ingest/internal/load/loads"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/target"
 )
 
 // CheckEvidence compares the state that a full load goes on from with what earlier runs left in

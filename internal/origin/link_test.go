@@ -3,10 +3,10 @@ package origin
 import (
 	"testing"
 
-	"ingest/internal/ledger"
-	"ingest/internal/ledger/ledgertest"
-	"ingest/internal/postgres"
-	"ingest/internal/postgres/publication"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/ledger/ledgertest"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/postgres/publication"
 )
 
 // A publication FOR ALL TABLES is the only one, until the ledger's origin names two.

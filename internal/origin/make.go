@@ -10,10 +10,10 @@ import (
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
 
-	"ingest/internal/failure"
-	"ingest/internal/ledger"
-	"ingest/internal/postgres"
-	"ingest/internal/postgres/publication"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/postgres/publication"
 )
 
 // Make makes the slot, then the entry.

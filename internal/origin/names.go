@@ -11,10 +11,10 @@ import (
 	"slices"
 	"strings"
 
-	"ingest/internal/config"
-	"ingest/internal/failure"
-	"ingest/internal/ledger"
-	"ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/config"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/postgres"
 )
 
 // Names are the slot and the publications that a pipeline reads.

@@ -8,10 +8,10 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/config"
-	"ingest/internal/ledger"
-	"ingest/internal/ledger/ledgertest"
-	"ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/config"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/ledger/ledgertest"
+	"github.com/ingest-tool/ingest/internal/postgres"
 )
 
 // Derived names are valid names of slots and, with their suffixes, of publications. Two databases,

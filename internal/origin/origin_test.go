@@ -9,12 +9,12 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"ingest/internal/config"
-	"ingest/internal/failure"
-	"ingest/internal/failure/failuretest"
-	"ingest/internal/ledger"
-	"ingest/internal/ledger/ledgertest"
-	"ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/config"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure/failuretest"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/ledger/ledgertest"
+	"github.com/ingest-tool/ingest/internal/postgres"
 )
 
 // A slot with the pipeline's name is dropped only if it is the pipeline's own.

@@ -8,10 +8,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"ingest/internal/ledger"
-	"ingest/internal/postgres"
-	"ingest/internal/schema"
-	"ingest/internal/stage"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/stage"
 )
 
 // CheckOwner returns an error unless the source belongs to the ledger. Every command with both ends calls

@@ -3,10 +3,10 @@ package origin
 import (
 	"testing"
 
-	"ingest/internal/config"
-	"ingest/internal/ledger"
-	"ingest/internal/ledger/ledgertest"
-	"ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/config"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/ledger/ledgertest"
+	"github.com/ingest-tool/ingest/internal/postgres"
 )
 
 // A ledger without an owner causes no query of the source.

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"ingest/internal/postgres/value"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/postgres/value"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Range is a part of a leaf's heap: blocks From (included) to To (excluded). To 0 means open-ended.

@@ -5,7 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Ranges follow each other without a gap. The last one of each leaf has no end, whatever was measured.

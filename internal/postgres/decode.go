@@ -13,9 +13,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
-	"ingest/internal/failure"
-	"ingest/internal/postgres/copybinary"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/postgres/copybinary"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Receive gets one message of pgoutput with its LSN. data is valid during the call.

@@ -13,8 +13,8 @@ import (
 	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"ingest/internal/failure"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Error wraps an error of the source with the action that failed, and adds the hint for its SQLSTATE.

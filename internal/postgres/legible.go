@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
-	"ingest/internal/postgres/value"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/postgres/value"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // A database whose encoding is not UTF-8 can hold names with bytes that represent no character. The

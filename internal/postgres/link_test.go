@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
 )
 
 // lossy drops everything that arrives while it is asked to.

@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"testing"
 
-	"ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

@@ -3,8 +3,8 @@ package postgres
 import (
 	"fmt"
 
-	"ingest/internal/failure"
-	"ingest/internal/finding"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/finding"
 )
 
 // Needs reports whether changes can be read from a server, by the server's own answers. It checks each

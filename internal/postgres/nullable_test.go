@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
 )
 
 // TestColumnsThatMayBeNull: a column may be NULL unless NOT NULL holds for all rows. PostgreSQL 18 has

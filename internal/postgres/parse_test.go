@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 // TestClearPassword: a password may be sent unencrypted if one of the connection attempts has no TLS,

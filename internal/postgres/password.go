@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 // passwords runs a command for the password of each new session, such as one that issues a cloud's IAM

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 // shell is a command that counts its runs in a file.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // heldBy is the relation, or one of its leaves, as a publication contains it or would. nil is a

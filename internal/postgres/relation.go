@@ -3,7 +3,7 @@ package postgres
 import (
 	"slices"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Relation is a table as pg_class shows it, with what a preflight needs to know.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"ingest/internal/finding"
+	"github.com/ingest-tool/ingest/internal/finding"
 )
 
 // Warning reports that a slot that fits its ledger may soon be lost, or is a burden; nil if it is

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/finding"
+	"github.com/ingest-tool/ingest/internal/finding"
 )
 
 // The warning about a slot that fits but may soon be lost.

@@ -6,8 +6,8 @@ import (
 	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5"
 
-	"ingest/internal/postgres/copybinary"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/postgres/copybinary"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // CopyRange reads a range in a session that joined the snapshot. It calls row for each tuple, in heap

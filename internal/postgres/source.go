@@ -14,8 +14,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"ingest/internal/failure"
-	"ingest/internal/postgres/value"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/postgres/value"
 )
 
 // MinServerVersion is the oldest supported server_version_num: ctid ranges and version 2 of pgoutput's

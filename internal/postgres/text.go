@@ -7,9 +7,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"ingest/internal/postgres/charset"
-	"ingest/internal/postgres/pgoutput"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/postgres/charset"
+	"github.com/ingest-tool/ingest/internal/postgres/pgoutput"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Text is how a database encodes its text, and how this program reads it.

@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
 
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 // WAL is the write-ahead log of the server that a session is on.

@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 
-	"ingest/internal/finding"
-	"ingest/internal/stage"
+	"github.com/ingest-tool/ingest/internal/finding"
+	"github.com/ingest-tool/ingest/internal/stage"
 )
 
 // Check collects findings of both ends. Either end may be absent: its error is then the finding.

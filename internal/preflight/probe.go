@@ -3,9 +3,9 @@ package preflight
 import (
 	"fmt"
 
-	"ingest/internal/failure"
-	"ingest/internal/finding"
-	"ingest/internal/probe"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/finding"
+	"github.com/ingest-tool/ingest/internal/probe"
 )
 
 // Probed adds what a probe of the workspace found.

@@ -5,11 +5,11 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/databricks"
-	"ingest/internal/failure"
-	"ingest/internal/finding"
-	"ingest/internal/postgres"
-	"ingest/internal/probe"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/finding"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/probe"
 )
 
 // said are the findings, a line each: level, text, reason and remedy.

@@ -5,10 +5,10 @@ import (
 	"slices"
 	"strings"
 
-	"ingest/internal/finding"
-	"ingest/internal/postgres"
-	"ingest/internal/postgres/publication"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/finding"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/postgres/publication"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // table reports what a full load or cdc would meet in a table, or that the table is ready.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"sync"
 
-	"ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/databricks"
 )
 
 // one uploads a file with one row into a sub-directory, creates a table, and

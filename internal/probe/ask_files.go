@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/databricks"
 )
 
 // askCreateAbsent writes a file twice.

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"ingest/internal/databricks"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // askMerge merges the same new key from two sessions at the same time.

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"ingest/internal/databricks"
-	"ingest/internal/wait"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/wait"
 )
 
 // askSession checks the settings that affect values.

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	"ingest/internal/databricks"
-	"ingest/internal/schema"
-	"ingest/internal/vector"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/vector"
 )
 
 // propertiesOf are the properties that a load sets on a table.

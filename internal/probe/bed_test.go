@@ -15,10 +15,10 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/databricks"
-	"ingest/internal/databricks/databrickstest"
-	"ingest/lakehouse"
-	"ingest/lakehouse/lakehousetest"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/databricks/databrickstest"
+	"github.com/ingest-tool/ingest/lakehouse"
+	"github.com/ingest-tool/ingest/lakehouse/lakehousetest"
 )
 
 const catalogName = "dev"

@@ -11,8 +11,8 @@ import (
 	"sync"
 	"time"
 
-	"ingest/internal/databricks"
-	"ingest/internal/wait"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/wait"
 )
 
 // A killed probe leaves its schema behind, and the next probe removes it. It

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/databricks"
 )
 
 // Verdict is the meaning of an answer for this program.

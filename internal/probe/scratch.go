@@ -7,10 +7,10 @@ import (
 	"sync"
 	"time"
 
-	"ingest/internal/databricks"
-	"ingest/internal/schema"
-	"ingest/internal/segment"
-	"ingest/internal/vector"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/segment"
+	"github.com/ingest-tool/ingest/internal/vector"
 )
 
 // scratch is the sandbox of a question. Each attempt at each question has its

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"ingest/internal/databricks"
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 // FileName is the file in the pipeline's directory that stores a bad verdict.

@@ -6,11 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/databricks"
-	"ingest/internal/ledger"
-	"ingest/internal/load"
-	"ingest/internal/load/loads"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/load"
+	"github.com/ingest-tool/ingest/internal/load/loads"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 func public(name string) schema.TableName { return schema.TableName{Schema: "public", Name: name} }

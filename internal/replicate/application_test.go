@@ -12,12 +12,12 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"ingest/internal/failure"
-	"ingest/internal/failure/failuretest"
-	"ingest/internal/origin"
-	"ingest/internal/postgres"
-	"ingest/internal/postgres/publication"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure/failuretest"
+	"github.com/ingest-tool/ingest/internal/origin"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/postgres/publication"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 func public(name string) schema.TableName { return schema.TableName{Schema: "public", Name: name} }

@@ -7,11 +7,11 @@ import (
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
 
-	"ingest/internal/finding"
-	"ingest/internal/ledger"
-	"ingest/internal/load"
-	"ingest/internal/load/loads"
-	"ingest/internal/wait"
+	"github.com/ingest-tool/ingest/internal/finding"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/load"
+	"github.com/ingest-tool/ingest/internal/load/loads"
+	"github.com/ingest-tool/ingest/internal/wait"
 )
 
 // CDCOptions choose what a run of cdc does.

@@ -11,9 +11,9 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/config"
-	"ingest/internal/failure/failuretest"
-	"ingest/internal/finding"
+	"github.com/ingest-tool/ingest/internal/config"
+	"github.com/ingest-tool/ingest/internal/failure/failuretest"
+	"github.com/ingest-tool/ingest/internal/finding"
 )
 
 // What a check finds at both ends: before the first full load, after it, and as a role that may only

@@ -4,11 +4,11 @@ import (
 	"context"
 	"time"
 
-	"ingest/internal/failure"
-	"ingest/internal/ledger"
-	"ingest/internal/load/loads"
-	"ingest/internal/postgres"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/load/loads"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // compactEvery is how often a following run checks whether the ledger should be compacted. The check

@@ -3,8 +3,8 @@ package replicate
 import (
 	"testing"
 
-	"ingest/internal/failure/failuretest"
-	"ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/failure/failuretest"
+	"github.com/ingest-tool/ingest/internal/postgres"
 )
 
 // A drop drops a slot of the source's database, but not one that another session uses.

@@ -11,12 +11,12 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/config"
-	"ingest/internal/databricks"
-	"ingest/internal/failure/failuretest"
-	"ingest/internal/preflight"
-	"ingest/internal/schema"
-	"ingest/internal/shape"
+	"github.com/ingest-tool/ingest/internal/config"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/failure/failuretest"
+	"github.com/ingest-tool/ingest/internal/preflight"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/shape"
 )
 
 // A schema that is not there, and one that the user may not list, have no tables: the load reports it.

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 // explain adds what only the server or the local disk knows to an error: who holds the lock that a

@@ -11,12 +11,12 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/config"
-	"ingest/internal/failure"
-	"ingest/internal/failure/failuretest"
-	"ingest/internal/postgres"
-	"ingest/internal/schema"
-	"ingest/internal/wait"
+	"github.com/ingest-tool/ingest/internal/config"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure/failuretest"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/wait"
 )
 
 // lines are what a run logs, for a test that waits for one of them.

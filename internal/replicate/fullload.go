@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"strings"
 
-	"ingest/internal/load"
-	"ingest/internal/postgres"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/load"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // FullLoadOptions choose what a full load does.

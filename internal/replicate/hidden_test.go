@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/failure/failuretest"
-	"ingest/internal/ledger"
-	"ingest/internal/schema"
-	"ingest/internal/shape"
+	"github.com/ingest-tool/ingest/internal/failure/failuretest"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/shape"
 )
 
 // look is a change of a table between two runs, and the reason of its mark.

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"ingest/internal/load/kept"
+	"github.com/ingest-tool/ingest/internal/load/kept"
 )
 
 // KeptStatus is the cached state of a table that is kept beside a log.

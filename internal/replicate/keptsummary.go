@@ -3,8 +3,8 @@ package replicate
 import (
 	"slices"
 
-	"ingest/internal/failure"
-	"ingest/internal/load/kept"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/load/kept"
 )
 
 // KeptSummary is what a run did with a table that is kept beside a log.

@@ -9,10 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/failure"
-	"ingest/internal/failure/failuretest"
-	"ingest/internal/ledger"
-	"ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure/failuretest"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/postgres"
 )
 
 // states are the tables of the status with their states, in order.

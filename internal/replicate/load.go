@@ -4,13 +4,13 @@ import (
 	"context"
 	"time"
 
-	"ingest/internal/failure"
-	"ingest/internal/load"
-	"ingest/internal/load/kept"
-	"ingest/internal/postgres"
-	"ingest/internal/schema"
-	"ingest/internal/selection"
-	"ingest/internal/wait"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/load"
+	"github.com/ingest-tool/ingest/internal/load/kept"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/selection"
+	"github.com/ingest-tool/ingest/internal/wait"
 )
 
 // Load brings the tables to the ledger's head.

@@ -6,9 +6,9 @@ import (
 
 	"github.com/jackc/pglogrepl"
 
-	"ingest/internal/ledger"
-	"ingest/internal/load"
-	"ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/load"
+	"github.com/ingest-tool/ingest/internal/postgres"
 )
 
 // Observer learns what a run does, for its metrics. Its methods return at once and call nothing of the

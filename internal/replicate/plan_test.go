@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/config"
-	"ingest/internal/failure/failuretest"
+	"github.com/ingest-tool/ingest/internal/config"
+	"github.com/ingest-tool/ingest/internal/failure/failuretest"
 )
 
 // A plan lists what the command would do, and what only the command finds out.

@@ -3,7 +3,7 @@ package replicate
 import (
 	"context"
 
-	"ingest/internal/prune"
+	"github.com/ingest-tool/ingest/internal/prune"
 )
 
 // Prune removes files from the volume that are older than the retention and that no load and no repair

@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/failure"
-	"ingest/internal/failure/failuretest"
-	"ingest/internal/postgres"
-	"ingest/internal/prune"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure/failuretest"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/prune"
 )
 
 // A prune removes the files that are past the retention and that no load needs, and their empty

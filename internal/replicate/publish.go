@@ -7,10 +7,10 @@ import (
 
 	"github.com/jackc/pgerrcode"
 
-	"ingest/internal/failure"
-	"ingest/internal/finding"
-	"ingest/internal/postgres"
-	"ingest/internal/postgres/publication"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/finding"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/postgres/publication"
 )
 
 // publish makes the publications contain what was decided. Another run may do the same at the same

@@ -4,9 +4,9 @@ import (
 	"context"
 	"time"
 
-	"ingest/internal/config"
-	"ingest/internal/ledger"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/config"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // reloadEvery is how often a following run fully loads one table by itself: the cause of the reload

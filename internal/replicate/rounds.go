@@ -7,10 +7,10 @@ import (
 
 	"github.com/jackc/pglogrepl"
 
-	"ingest/internal/databricks"
-	"ingest/internal/failure"
-	"ingest/internal/postgres"
-	"ingest/internal/wait"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/wait"
 )
 
 // rounds are what a following run does.

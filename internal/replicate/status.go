@@ -9,13 +9,13 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"ingest/internal/failure"
-	"ingest/internal/hidden"
-	"ingest/internal/ledger"
-	"ingest/internal/load"
-	"ingest/internal/load/loads"
-	"ingest/internal/postgres/publication"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/hidden"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/load"
+	"github.com/ingest-tool/ingest/internal/load/loads"
+	"github.com/ingest-tool/ingest/internal/postgres/publication"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Status is the state of a pipeline by its ledger, slot and cache. It needs no running process and no

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"ingest/internal/postgres"
-	"ingest/internal/postgres/publication"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/postgres/publication"
 )
 
 // application reports publications that make statements of the application fail. It also reports

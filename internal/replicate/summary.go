@@ -4,10 +4,10 @@ import (
 	"slices"
 	"time"
 
-	"ingest/internal/failure"
-	"ingest/internal/ledger"
-	"ingest/internal/schema"
-	"ingest/internal/stage"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/stage"
 )
 
 // TableSummary is what a run did with one table.

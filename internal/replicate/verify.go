@@ -12,17 +12,17 @@ import (
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
-	"ingest/internal/failure"
-	"ingest/internal/hidden"
-	"ingest/internal/ledger"
-	"ingest/internal/load"
-	"ingest/internal/load/loads"
-	"ingest/internal/postgres"
-	"ingest/internal/postgres/publication"
-	"ingest/internal/schema"
-	"ingest/internal/selection"
-	"ingest/internal/verify"
-	"ingest/internal/wait"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/hidden"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/load"
+	"github.com/ingest-tool/ingest/internal/load/loads"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/postgres/publication"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/selection"
+	"github.com/ingest-tool/ingest/internal/verify"
+	"github.com/ingest-tool/ingest/internal/wait"
 )
 
 // VerifyOptions choose what a verification compares.

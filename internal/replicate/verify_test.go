@@ -13,11 +13,11 @@ import (
 
 	"github.com/jackc/pglogrepl"
 
-	"ingest/internal/config"
-	"ingest/internal/failure"
-	"ingest/internal/failure/failuretest"
-	"ingest/internal/ledger"
-	"ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/config"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure/failuretest"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/postgres"
 )
 
 // verified are the tables of a verification with their verdicts.

@@ -5,12 +5,12 @@ import (
 	"slices"
 	"strings"
 
-	"ingest/internal/failure"
-	"ingest/internal/ledger"
-	"ingest/internal/load/kept"
-	"ingest/internal/load/loads"
-	"ingest/internal/schema"
-	"ingest/internal/verify"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/load/kept"
+	"github.com/ingest-tool/ingest/internal/load/loads"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/verify"
 )
 
 // compareKept compares the tables beside a log with the log. The log is compared with the source

@@ -3,13 +3,13 @@ package replicate
 import (
 	"context"
 
-	"ingest/internal/config"
-	"ingest/internal/databricks"
-	"ingest/internal/failure"
-	"ingest/internal/load/bronze"
-	"ingest/internal/load/view"
-	"ingest/internal/schema"
-	"ingest/internal/selection"
+	"github.com/ingest-tool/ingest/internal/config"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/load/bronze"
+	"github.com/ingest-tool/ingest/internal/load/view"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/selection"
 )
 
 // ViewKept means that loads keep the view, over a table of the current state.

@@ -9,11 +9,11 @@ import (
 
 	"github.com/jackc/pglogrepl"
 
-	"ingest/internal/ledger"
-	"ingest/internal/load"
-	"ingest/internal/postgres"
-	"ingest/internal/schema"
-	"ingest/internal/stage"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/load"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/stage"
 )
 
 // Watch are functions that are called as a run goes on, possibly from several goroutines. Each may be

@@ -16,11 +16,11 @@ import (
 
 	"github.com/jackc/pglogrepl"
 
-	"ingest/internal/failure/failuretest"
-	"ingest/internal/ledger"
-	"ingest/internal/load"
-	"ingest/internal/postgres"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/failure/failuretest"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/load"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // heard is what a run reported, in order.

@@ -7,9 +7,9 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"ingest/internal/chart"
-	"ingest/internal/page"
-	"ingest/internal/ui"
+	"github.com/ingest-tool/ingest/internal/chart"
+	"github.com/ingest-tool/ingest/internal/page"
+	"github.com/ingest-tool/ingest/internal/ui"
 )
 
 // mostSteps is how many points a chart has at most.

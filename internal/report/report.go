@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"ingest/internal/page"
-	"ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/page"
+	"github.com/ingest-tool/ingest/internal/replicate"
 )
 
 //go:embed report.html

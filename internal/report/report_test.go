@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/load/loads"
-	"ingest/internal/page/browsertest"
-	"ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/load/loads"
+	"github.com/ingest-tool/ingest/internal/page/browsertest"
+	"github.com/ingest-tool/ingest/internal/replicate"
 )
 
 // written is a file for the page of TestAWeek: scripts/docs-images takes its pictures from it.

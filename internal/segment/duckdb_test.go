@@ -14,7 +14,7 @@ import (
 	_ "github.com/duckdb/duckdb-go/v2"
 	"github.com/google/go-cmp/cmp"
 
-	"ingest/internal/vector"
+	"github.com/ingest-tool/ingest/internal/vector"
 )
 
 // DuckDB, which shares no code with the writing library, reads the files. The

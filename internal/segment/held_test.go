@@ -5,8 +5,8 @@ import (
 	"runtime"
 	"testing"
 
-	"ingest/internal/schema"
-	"ingest/internal/vector"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/vector"
 )
 
 // heap returns the reachable heap memory in bytes.

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"ingest/internal/vector"
+	"github.com/ingest-tool/ingest/internal/vector"
 )
 
 // With largeMemory, rows count as large at the smallest size that the layout of

@@ -14,7 +14,7 @@ import (
 	"syscall"
 	"testing"
 
-	"ingest/internal/vector"
+	"github.com/ingest-tool/ingest/internal/vector"
 )
 
 // The test binary runs itself as a second process of the tool. The variable

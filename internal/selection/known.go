@@ -4,9 +4,9 @@ import (
 	"slices"
 	"strings"
 
-	"ingest/internal/failure"
-	"ingest/internal/ledger"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // argument quotes a table's name as an option on a shell's command line.

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 // Names of tables of the ledger: a missing one is an error with the nearest name. No names are all of

@@ -9,13 +9,13 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"ingest/internal/config"
-	"ingest/internal/failure"
-	"ingest/internal/finding"
-	"ingest/internal/ledger"
-	"ingest/internal/postgres"
-	"ingest/internal/schema"
-	"ingest/internal/shape"
+	"github.com/ingest-tool/ingest/internal/config"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/finding"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/shape"
 )
 
 // misnamed is a name of the configuration that matches nothing. Because of it, data would be missing,

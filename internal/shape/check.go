@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Problem is a reason why a table cannot be moved as the rules ask.

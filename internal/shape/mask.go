@@ -8,8 +8,8 @@ import (
 	"hash"
 	"io"
 
-	"ingest/internal/failure"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Key is the key of HMAC masks. Printing and marshalling do not reveal it.

@@ -4,7 +4,7 @@ import (
 	"maps"
 	"slices"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Naming is how target names are made from the source's names.

@@ -1,6 +1,6 @@
 package shape
 
-import "ingest/internal/schema"
+import "github.com/ingest-tool/ingest/internal/schema"
 
 // Castable reports whether a column can be stored as another type, for the values that fit: any type
 // as STRING, numbers as other numbers, json as VARIANT, and elements of arrays likewise.

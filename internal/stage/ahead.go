@@ -7,10 +7,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"ingest/internal/ledger"
-	"ingest/internal/postgres"
-	"ingest/internal/schema"
-	"ingest/internal/shape"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/shape"
 )
 
 // ColumnsAhead returns the columns that a table has in the catalog, if some of

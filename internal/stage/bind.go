@@ -4,8 +4,8 @@ import (
 	"errors"
 	"slices"
 
-	"ingest/internal/postgres/pgoutput"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/postgres/pgoutput"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // relation handles a Relation message. Such messages repeat often, so an

@@ -7,11 +7,11 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/ledger"
-	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/schema"
-	"ingest/internal/shape"
-	"ingest/internal/stage"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/shape"
+	"github.com/ingest-tool/ingest/internal/stage"
 )
 
 // shaped gives the stager options for all tables, like a run of this version.

@@ -7,9 +7,9 @@ import (
 
 	"github.com/jackc/pglogrepl"
 
-	"ingest/internal/failure"
-	"ingest/internal/ledger"
-	"ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/postgres"
 )
 
 // Server is the position and state of the source at the time the slot is

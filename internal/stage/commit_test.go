@@ -3,8 +3,8 @@ package stage
 import (
 	"testing"
 
-	"ingest/internal/ledger"
-	"ingest/internal/postgres/pgoutput"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/postgres/pgoutput"
 )
 
 // A commit message that was damaged in transit ends the run before its end LSN

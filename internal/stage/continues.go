@@ -9,10 +9,10 @@ import (
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
 
-	"ingest/internal/failure"
-	"ingest/internal/ledger"
-	"ingest/internal/postgres"
-	"ingest/internal/postgres/pgoutput"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/postgres/pgoutput"
 )
 
 // A slot behind the ledger is normal: an advance is not durable before a

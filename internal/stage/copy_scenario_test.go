@@ -11,10 +11,10 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/ledger"
-	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/schema"
-	"ingest/internal/shape"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/shape"
 )
 
 // A table's children have their own rows, which arrive under their own names.

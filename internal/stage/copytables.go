@@ -10,11 +10,11 @@ import (
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
-	"ingest/internal/ledger"
-	"ingest/internal/postgres"
-	"ingest/internal/schema"
-	"ingest/internal/shape"
-	"ingest/internal/vector"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/shape"
+	"github.com/ingest-tool/ingest/internal/vector"
 )
 
 // A batch goes to the encoder at this many rows, or at a size that is derived

@@ -5,8 +5,8 @@ package stage_test
 import (
 	"testing"
 
-	"ingest/internal/pgserver"
-	"ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/internal/pgserver"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
 )
 
 // newServer starts a server for this test only. The test may stop and restart

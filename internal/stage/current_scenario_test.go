@@ -10,8 +10,8 @@ import (
 
 	"github.com/jackc/pglogrepl"
 
-	"ingest/internal/postgres"
-	"ingest/internal/stage"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/stage"
 )
 
 // following runs a stager until end is called or it fails. current is the highest position below which

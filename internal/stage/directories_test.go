@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // The segments of a table are in a directory of its own. Its name is safe in a

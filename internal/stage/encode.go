@@ -9,9 +9,9 @@ import (
 
 	"github.com/jackc/pglogrepl"
 
-	"ingest/internal/ledger"
-	"ingest/internal/segment"
-	"ingest/internal/vector"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/segment"
+	"github.com/ingest-tool/ingest/internal/vector"
 )
 
 // output is a sequence of segments with one layout and one purpose. The fields

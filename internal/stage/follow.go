@@ -7,9 +7,9 @@ import (
 
 	"github.com/jackc/pglogrepl"
 
-	"ingest/internal/ledger"
-	"ingest/internal/postgres"
-	"ingest/internal/postgres/pgoutput"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/postgres/pgoutput"
 )
 
 // FollowOptions are what Follow needs in addition to the stager's options.

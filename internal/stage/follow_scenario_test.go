@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/ledger"
-	"ingest/internal/stage"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/stage"
 )
 
 // Without an interval, a following run writes nothing to the source's WAL. It

@@ -24,12 +24,12 @@ import (
 
 	"bytes"
 
-	"ingest/internal/ledger"
-	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/postgres"
-	"ingest/internal/schema"
-	"ingest/internal/segment"
-	"ingest/internal/stage"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/segment"
+	"github.com/ingest-tool/ingest/internal/stage"
 )
 
 // volume is an in-memory Volume with create-if-absent. Uploads fail if the path

@@ -11,8 +11,8 @@ import (
 	"sync"
 	"testing"
 
-	"ingest/internal/ledger"
-	"ingest/internal/stage"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/stage"
 )
 
 // relay forwards connections to a server. In each stream, after each Begin, it

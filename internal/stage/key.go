@@ -3,8 +3,8 @@ package stage
 import (
 	"slices"
 
-	"ingest/internal/ledger"
-	"ingest/internal/postgres/pgoutput"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/postgres/pgoutput"
 )
 
 // key returns the places of the key's columns: those of the identity. If the

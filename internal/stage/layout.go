@@ -3,8 +3,8 @@ package stage
 import (
 	"fmt"
 
-	"ingest/internal/schema"
-	"ingest/internal/vector"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/vector"
 )
 
 // snapshotLayout returns the layout of a snapshot's segments: the source's

@@ -7,8 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ingest/internal/schema"
-	"ingest/internal/vector"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/vector"
 )
 
 // A metadata value goes to the column of its name, in any order of

@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/ledger"
-	"ingest/internal/postgres"
-	"ingest/internal/schema"
-	"ingest/internal/stage"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/stage"
 )
 
 func public(table string) schema.TableName { return schema.TableName{Schema: "public", Name: table} }

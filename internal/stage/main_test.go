@@ -5,7 +5,7 @@ package stage_test
 import (
 	"testing"
 
-	"ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

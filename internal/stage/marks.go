@@ -5,8 +5,8 @@ import (
 
 	"github.com/jackc/pglogrepl"
 
-	"ingest/internal/ledger"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // marks are the reload marks of one entry. A table has one mark per reason,

@@ -17,8 +17,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ingest/internal/schema"
-	"ingest/internal/stage"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/stage"
 )
 
 // size returns the size of a test. A variable makes it larger.

@@ -5,9 +5,9 @@ import (
 	"maps"
 	"slices"
 
-	"ingest/internal/ledger"
-	"ingest/internal/postgres/pgoutput"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/postgres/pgoutput"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // owners maps relations to the tables that their changes belong to. A renamed

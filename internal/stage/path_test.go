@@ -3,7 +3,7 @@ package stage
 import (
 	"testing"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 func TestRunOf(t *testing.T) {

@@ -8,10 +8,10 @@ import (
 
 	"github.com/jackc/pglogrepl"
 
-	"ingest/internal/ledger"
-	"ingest/internal/postgres/pgoutput"
-	"ingest/internal/schema"
-	"ingest/internal/vector"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/postgres/pgoutput"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/vector"
 )
 
 // relation is a table as the newest Relation message describes it. It is bound

@@ -3,12 +3,12 @@ package stage
 import (
 	"testing"
 
-	"ingest/internal/postgres/charset"
-	"ingest/internal/postgres/pgoutput"
-	"ingest/internal/postgres/value"
-	"ingest/internal/schema"
-	"ingest/internal/shape"
-	"ingest/internal/vector"
+	"github.com/ingest-tool/ingest/internal/postgres/charset"
+	"github.com/ingest-tool/ingest/internal/postgres/pgoutput"
+	"github.com/ingest-tool/ingest/internal/postgres/value"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/shape"
+	"github.com/ingest-tool/ingest/internal/vector"
 )
 
 // An update moves its row if a key column has another value. A column that was

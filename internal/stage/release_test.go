@@ -7,7 +7,7 @@ import (
 	"sync"
 	"testing"
 
-	"ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/ledger"
 )
 
 // Rule 10: the snapshot of a group of tables is released when they are

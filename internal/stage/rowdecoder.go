@@ -3,11 +3,11 @@ package stage
 import (
 	"fmt"
 
-	"ingest/internal/postgres/charset"
-	"ingest/internal/postgres/value"
-	"ingest/internal/schema"
-	"ingest/internal/shape"
-	"ingest/internal/vector"
+	"github.com/ingest-tool/ingest/internal/postgres/charset"
+	"github.com/ingest-tool/ingest/internal/postgres/value"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/shape"
+	"github.com/ingest-tool/ingest/internal/vector"
 )
 
 // rowDecoder appends the values of one relation. It collects, row by row, the

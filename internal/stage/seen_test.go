@@ -3,8 +3,8 @@ package stage
 import (
 	"testing"
 
-	"ingest/internal/ledger"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Columns that a look found are in the next entry if they are about the newest

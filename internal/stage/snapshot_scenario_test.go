@@ -17,13 +17,13 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"ingest/internal/ledger"
-	"ingest/internal/pgserver"
-	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/postgres"
-	"ingest/internal/schema"
-	"ingest/internal/shape"
-	"ingest/internal/stage"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/pgserver"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/shape"
+	"github.com/ingest-tool/ingest/internal/stage"
 )
 
 // begun is a snapshot of a table that another goroutine is taking.

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"os"
 
-	"ingest/internal/segment"
-	"ingest/internal/vector"
+	"github.com/ingest-tool/ingest/internal/segment"
+	"github.com/ingest-tool/ingest/internal/vector"
 )
 
 // spill is one file on the spool for the small batches of all outputs. It

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"os"
 
-	"ingest/internal/failure"
-	"ingest/internal/segment"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/segment"
 )
 
 // OpenSpool opens the run's spool.

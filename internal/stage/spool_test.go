@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 // A spool that cannot be opened is an error of the configuration. The message

@@ -16,8 +16,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
-	"ingest/internal/failure"
-	"ingest/internal/stage"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/stage"
 )
 
 // TestWritersSnapshotsAndDrains runs writers with savepoints, two-phase

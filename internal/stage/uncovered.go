@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"slices"
 
-	"ingest/internal/ledger"
-	"ingest/internal/postgres"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // A column that the configuration hides may be renamed in the source. The

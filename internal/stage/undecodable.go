@@ -1,8 +1,8 @@
 package stage
 
 import (
-	"ingest/internal/failure"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // undecodableError means that a change arrived completely and does not fit its

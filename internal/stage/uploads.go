@@ -6,8 +6,8 @@ import (
 
 	"github.com/jackc/pglogrepl"
 
-	"ingest/internal/ledger"
-	"ingest/internal/segment"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/segment"
 )
 
 // uploaders is the number of concurrent uploads of one encoder.

@@ -6,7 +6,7 @@ import (
 	"io"
 	"testing"
 
-	"ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/ledger"
 )
 
 // broken refuses the first upload and blocks the others until they are canceled.

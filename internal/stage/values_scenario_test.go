@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/schema"
-	"ingest/internal/shape"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/shape"
 )
 
 // Large values that an update does not change are not sent. The log has them

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/schema"
-	"ingest/internal/stage"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/stage"
 )
 
 // A table that is not wanted, or that the target cannot hold, stops no drain.

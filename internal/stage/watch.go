@@ -3,8 +3,8 @@ package stage
 import (
 	"github.com/jackc/pglogrepl"
 
-	"ingest/internal/ledger"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Watch are functions that are called as staging proceeds, possibly from several

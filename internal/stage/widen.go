@@ -1,6 +1,6 @@
 package stage
 
-import "ingest/internal/schema"
+import "github.com/ingest-tool/ingest/internal/schema"
 
 // retyped returns a column's type in the target after its type changed in the
 // source. If Delta can widen the column, that is the wider type. Otherwise it

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"sync"
 
-	"ingest/internal/ledger"
-	"ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/postgres"
 )
 
 // WitnessOf returns what the catalog says about a relation. Its Published field

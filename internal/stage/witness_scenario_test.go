@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // A following run gets the message of a new column before any look at the

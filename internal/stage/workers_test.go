@@ -3,7 +3,7 @@ package stage_test
 import (
 	"testing"
 
-	"ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/postgres"
 )
 
 // The lowest of the limits of server, database and role caps the connections

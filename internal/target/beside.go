@@ -3,10 +3,10 @@ package target
 import (
 	"fmt"
 
-	"ingest/internal/databricks"
-	"ingest/internal/failure"
-	"ingest/internal/load/bronze"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/load/bronze"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // beside returns what occupies a name that loads need beside a table's log. It returns nil if only

@@ -3,11 +3,11 @@ package target
 import (
 	"fmt"
 
-	"ingest/internal/databricks"
-	"ingest/internal/failure"
-	"ingest/internal/finding"
-	"ingest/internal/postgres"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/finding"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Findings returns which of a relation's names collide with others. It takes the names.

@@ -4,16 +4,16 @@ import (
 	"fmt"
 	"slices"
 
-	"ingest/internal/config"
-	"ingest/internal/databricks"
-	"ingest/internal/failure"
-	"ingest/internal/finding"
-	"ingest/internal/fold"
-	"ingest/internal/ledger"
-	"ingest/internal/load/kept"
-	"ingest/internal/load/view"
-	"ingest/internal/schema"
-	"ingest/internal/shape"
+	"github.com/ingest-tool/ingest/internal/config"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/finding"
+	"github.com/ingest-tool/ingest/internal/fold"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/load/kept"
+	"github.com/ingest-tool/ingest/internal/load/view"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/shape"
 )
 
 // unnameable are the names beside a table's log that Unity Catalog does not accept.

@@ -5,12 +5,12 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/databricks"
-	"ingest/internal/failure"
-	"ingest/internal/ledger"
-	"ingest/internal/load/bronze"
-	"ingest/internal/postgres"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/load/bronze"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 func column(name string, number int16) schema.Column {

@@ -4,13 +4,13 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/config"
-	"ingest/internal/failure"
-	"ingest/internal/finding"
-	"ingest/internal/ledger"
-	"ingest/internal/postgres"
-	"ingest/internal/schema"
-	"ingest/internal/shape"
+	"github.com/ingest-tool/ingest/internal/config"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/finding"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/shape"
 )
 
 func public(name string) schema.TableName { return schema.TableName{Schema: "public", Name: name} }

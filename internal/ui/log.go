@@ -5,7 +5,7 @@ import (
 	"log/slog"
 	"time"
 
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 // LogFormat is how a line of the log is written.

@@ -7,7 +7,7 @@ import (
 	"regexp"
 	"testing"
 
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 func TestEveryLineHasTheRun(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/term"
 
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 // Options say how an Output is made.

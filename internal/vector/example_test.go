@@ -3,8 +3,8 @@ package vector_test
 import (
 	"fmt"
 
-	"ingest/internal/schema"
-	"ingest/internal/vector"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/vector"
 )
 
 // A batch becomes an Arrow record without a copy.

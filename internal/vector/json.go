@@ -6,7 +6,7 @@ import (
 	"math"
 	"strconv"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // AppendJSON appends value i as JSON. Numbers of 64 bits and more, and floats,

@@ -3,7 +3,7 @@ package vector
 import (
 	"hash/maphash"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Repeats reports whether a dictionary is likely to pay off for the column. It

@@ -3,7 +3,7 @@ package vector
 import (
 	"testing"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 func TestRepeats(t *testing.T) {

@@ -6,8 +6,8 @@ import (
 	"runtime"
 	"strings"
 
-	"ingest/internal/fold"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/fold"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // maxAggregated is the maximum number of columns in the warehouse's answer. A

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // appendList appends the elements of an array as array_out prints it, or of a

@@ -10,9 +10,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"ingest/internal/postgres/charset"
-	"ingest/internal/schema"
-	"ingest/internal/shape"
+	"github.com/ingest-tool/ingest/internal/postgres/charset"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/shape"
 )
 
 // Canonical values: equal values have equal bytes, whichever end they come

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"ingest/internal/databricks"
-	"ingest/internal/fold"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/fold"
 )
 
 // KeptResult is the result for a table that is kept beside a log.

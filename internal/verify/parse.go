@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"time"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // parseInt reads a whole number of a kind.

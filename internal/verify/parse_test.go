@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Every valid day and some invalid ones, according to Go's own calendar.

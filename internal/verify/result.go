@@ -1,6 +1,6 @@
 package verify
 
-import "ingest/internal/schema"
+import "github.com/ingest-tool/ingest/internal/schema"
 
 // Verdict is the outcome of one table.
 type Verdict string

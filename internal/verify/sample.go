@@ -11,11 +11,11 @@ import (
 	"strconv"
 	"strings"
 
-	"ingest/internal/databricks"
-	"ingest/internal/failure"
-	"ingest/internal/fold"
-	"ingest/internal/postgres"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/fold"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Sample restricts a verification to some ranges of each table's key. The keys

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/failure"
-	"ingest/internal/schema"
-	"ingest/internal/verify"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/verify"
 )
 
 func TestParsePercent(t *testing.T) {

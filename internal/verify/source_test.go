@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/postgres"
-	"ingest/internal/verify"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/verify"
 )
 
 // manyBed has enough rows at both ends for several batches and ranges.

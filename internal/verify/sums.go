@@ -3,7 +3,7 @@ package verify
 import (
 	"strconv"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // sums are the aggregates of some rows of the source. The order of the rows

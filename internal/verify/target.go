@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // cellsSQL is the query for the target's rows. It selects the value and the

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
-	"ingest/internal/postgres/charset"
+	"github.com/ingest-tool/ingest/internal/postgres/charset"
 )
 
 // textRows splits rows of COPY's text format into cells and makes them

@@ -10,9 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ingest/internal/databricks"
-	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/verify"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/internal/verify"
 )
 
 // cell is one value at both ends. source is an expression of Postgres. The

@@ -18,7 +18,7 @@ import (
 
 	dbsql "github.com/databricks/databricks-sql-go"
 
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // Catalog is the catalog of a workspace whose options name none.

@@ -3,9 +3,9 @@
 package warehouse
 
 import (
-	"ingest/lakehouse/warehouse/sparksql"
-	"ingest/lakehouse/warehouse/tcli"
-	"ingest/lakehouse/warehouse/translate"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/tcli"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/translate"
 	"strings"
 )
 

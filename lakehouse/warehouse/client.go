@@ -8,9 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"ingest/lakehouse/warehouse/exec"
-	"ingest/lakehouse/warehouse/tcli"
-	"ingest/lakehouse/warehouse/translate"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/exec"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/tcli"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/translate"
 )
 
 // client is a session, identified by its handle.

@@ -12,10 +12,10 @@ import (
 
 	dbsqlerr "github.com/databricks/databricks-sql-go/errors"
 
-	"ingest/lakehouse/warehouse/exec"
-	"ingest/lakehouse/warehouse/refusal"
-	"ingest/lakehouse/warehouse/sparksql"
-	"ingest/lakehouse/warehouse/translate"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/exec"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/refusal"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/translate"
 )
 
 // late is a statement that reads the table now and commits its changes later.

@@ -5,9 +5,9 @@ package warehouse
 import (
 	"testing"
 
-	"ingest/lakehouse/warehouse/exec"
-	"ingest/lakehouse/warehouse/sparksql"
-	"ingest/lakehouse/warehouse/translate"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/exec"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/translate"
 )
 
 func TestConstraints(t *testing.T) {

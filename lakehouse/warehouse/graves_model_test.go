@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"ingest/lakehouse/warehouse/refusal"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/refusal"
 )
 
 // digest is a SELECT list that tells sets of rows apart.

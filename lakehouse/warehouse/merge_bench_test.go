@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"testing"
 
-	"ingest/lakehouse/warehouse/exec"
-	"ingest/lakehouse/warehouse/translate"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/exec"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/translate"
 )
 
 // BenchmarkMerge merges n changes into a table of m rows, as a load of the current state does: with the position row, whose key

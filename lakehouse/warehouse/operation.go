@@ -7,10 +7,10 @@ import (
 	"sync"
 	"time"
 
-	"ingest/lakehouse/warehouse/refusal"
-	"ingest/lakehouse/warehouse/result"
-	"ingest/lakehouse/warehouse/tcli"
-	"ingest/lakehouse/warehouse/translate"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/refusal"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/result"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/tcli"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/translate"
 )
 
 // operation is one statement being run or read.

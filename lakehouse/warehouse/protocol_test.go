@@ -18,7 +18,7 @@ import (
 	dbsql "github.com/databricks/databricks-sql-go"
 	"github.com/google/go-cmp/cmp"
 
-	"ingest/lakehouse/warehouse/store"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/store"
 )
 
 func TestPagesAndNulls(t *testing.T) {

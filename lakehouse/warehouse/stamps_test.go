@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"ingest/lakehouse/warehouse/exec"
-	"ingest/lakehouse/warehouse/store"
-	"ingest/lakehouse/warehouse/translate"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/exec"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/store"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/translate"
 )
 
 // TestRowsWithoutVersions opens a catalog of an older workspace, whose rows do not have the version that wrote them. Its versions

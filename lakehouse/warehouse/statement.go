@@ -7,11 +7,11 @@ import (
 	"encoding/base64"
 	"time"
 
-	"ingest/lakehouse/warehouse/refusal"
-	"ingest/lakehouse/warehouse/result"
-	"ingest/lakehouse/warehouse/sparksql"
-	"ingest/lakehouse/warehouse/tcli"
-	"ingest/lakehouse/warehouse/translate"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/refusal"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/result"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/tcli"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/translate"
 )
 
 // StatementRequest is a statement in a session of its own.

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"testing"
 
-	"ingest/internal/pgserver/pgtest"
-	"ingest/tests/roundtrip"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/tests/roundtrip"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"ingest/tests/roundtrip"
+	"github.com/ingest-tool/ingest/tests/roundtrip"
 )
 
 // setup makes types of a user's own, and those of extensions in a schema that

@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"ingest/internal/ledger"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // growingLedger measures a cdc that finds nothing to do, with ever more entries

@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // bench is one run of all measurements. One goroutine uses it.

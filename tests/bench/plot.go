@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"ingest/internal/chart"
+	"github.com/ingest-tool/ingest/internal/chart"
 )
 
 const plotWidth = 720

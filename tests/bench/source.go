@@ -12,7 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"ingest/internal/pgserver"
+	"github.com/ingest-tool/ingest/internal/pgserver"
 )
 
 const (

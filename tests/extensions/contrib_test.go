@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/pgserver/pgtest"
-	"ingest/tests/roundtrip"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/tests/roundtrip"
 )
 
 // contrib is a database of a server that has hstore, citext and ltree.

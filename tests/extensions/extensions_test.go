@@ -10,8 +10,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"ingest/internal/pgserver/pgtest"
-	"ingest/tests/roundtrip"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/tests/roundtrip"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

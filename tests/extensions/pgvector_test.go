@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/pgserver"
-	"ingest/tests/roundtrip"
+	"github.com/ingest-tool/ingest/internal/pgserver"
+	"github.com/ingest-tool/ingest/tests/roundtrip"
 )
 
 // startPgvector starts the server that scripts/need-pgvector brings, and gives

@@ -5,8 +5,8 @@ package extensions
 import (
 	"testing"
 
-	"ingest/internal/pgserver/pgtest"
-	"ingest/tests/roundtrip"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/tests/roundtrip"
 )
 
 const postgisSetup = `

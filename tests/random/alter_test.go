@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // alteration is a way to change a definition. It says whether it did: not

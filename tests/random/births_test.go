@@ -7,8 +7,8 @@ import (
 	"maps"
 	"slices"
 
-	"ingest/internal/databricks"
-	"ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/ledger"
 )
 
 // birth is what the rows of a log before a place have in a column, by the ledger's

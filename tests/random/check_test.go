@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"ingest/internal/replicate"
-	"ingest/internal/verify"
+	"github.com/ingest-tool/ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/verify"
 )
 
 // check brings the target to the source's state and compares both ends, table

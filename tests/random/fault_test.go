@@ -10,8 +10,8 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"ingest/internal/replicate"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // fault is what goes wrong in one run.

@@ -17,12 +17,12 @@ import (
 	"sync"
 	"time"
 
-	"ingest/internal/config"
-	"ingest/internal/databricks"
-	"ingest/internal/ledger"
-	"ingest/internal/load/kept"
-	"ingest/internal/replicate"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/config"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/load/kept"
+	"github.com/ingest-tool/ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // keeping is what the test knows of the tables beside the logs.

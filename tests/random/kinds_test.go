@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // moods are the enum's values at first.

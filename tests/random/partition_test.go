@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // free is where a new partition can begin.

@@ -9,8 +9,8 @@ import (
 	"strconv"
 	"strings"
 
-	"ingest/internal/databricks"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // sourceRows reads a table as Postgres prints it.

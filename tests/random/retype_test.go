@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // retypings are changes of type. Those that keep all values, where the target's

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // column is a column of a table.

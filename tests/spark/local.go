@@ -23,7 +23,7 @@ import (
 	dbsqlerr "github.com/databricks/databricks-sql-go/errors"
 	dbsqllog "github.com/databricks/databricks-sql-go/logger"
 
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 // answer is what the local workspace says to an event; replay.py reads it.

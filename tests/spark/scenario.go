@@ -14,9 +14,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"ingest/internal/chinook"
-	"ingest/internal/pgserver"
-	"ingest/lakehouse"
+	"github.com/ingest-tool/ingest/internal/chinook"
+	"github.com/ingest-tool/ingest/internal/pgserver"
+	"github.com/ingest-tool/ingest/lakehouse"
 )
 
 const (

@@ -13,9 +13,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ingest/internal/pgserver"
-	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/pgserver"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/internal/replicate"
 )
 
 // applicationShapes make tables of every kind, of the name $t, with an index

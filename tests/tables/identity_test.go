@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/finding"
+	"github.com/ingest-tool/ingest/internal/finding"
 )
 
 // large are columns with values that Postgres keeps aside (TOAST) and does not

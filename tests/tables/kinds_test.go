@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/finding"
+	"github.com/ingest-tool/ingest/internal/finding"
 )
 
 // Relations that have no changes of their own are reported, and the others continue.

@@ -8,11 +8,11 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/config"
-	"ingest/internal/failure"
-	"ingest/internal/finding"
-	"ingest/internal/replicate"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/config"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/finding"
+	"github.com/ingest-tool/ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // odd are names that need quotes or escapes, or are long, each of at most 63 bytes.

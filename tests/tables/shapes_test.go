@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/finding"
-	"ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/finding"
+	"github.com/ingest-tool/ingest/internal/replicate"
 )
 
 func TestATableOfAsManyColumnsAsPostgresTakes(t *testing.T) {

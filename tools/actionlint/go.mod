@@ -1,4 +1,4 @@
-module ingest/tools/actionlint
+module github.com/ingest-tool/ingest/tools/actionlint
 
 go 1.26.0
 

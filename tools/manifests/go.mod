@@ -1,4 +1,4 @@
-module ingest/tools/manifests
+module github.com/ingest-tool/ingest/tools/manifests
 
 go 1.26.0
 

@@ -1,4 +1,4 @@
-module ingest/tools/nfpm
+module github.com/ingest-tool/ingest/tools/nfpm
 
 go 1.26.0
 

@@ -6,9 +6,9 @@ import (
 	"context"
 	"testing"
 
-	"ingest/internal/databricks"
-	"ingest/lakehouse"
-	"ingest/lakehouse/lakehousetest"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/lakehouse"
+	"github.com/ingest-tool/ingest/lakehouse/lakehousetest"
 )
 
 // Complete fills empty fields of a configuration: the server's address, token

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/ledger"
 )
 
 // Store is a ledger.Store in memory. One goroutine at a time uses it.

@@ -5,8 +5,8 @@ import (
 	"log/slog"
 	"time"
 
-	"ingest/internal/databricks"
-	"ingest/internal/wait"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/wait"
 )
 
 // AskedTogether is the maximum number of tables in one statement that asks each

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"ingest/internal/databricks"
-	"ingest/internal/load/loadtest"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/load/loadtest"
 )
 
 // Errors of a statement, by what is known about its outcome.

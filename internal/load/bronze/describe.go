@@ -3,9 +3,9 @@ package bronze
 import (
 	"log/slog"
 
-	"ingest/internal/databricks"
-	"ingest/internal/ledger"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Descriptions are the comments and tags that the objects of a log get. An

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"ingest/internal/databricks"
-	"ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/failure"
 )
 
 // Properties that say what a bronze table holds.

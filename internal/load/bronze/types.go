@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"ingest/internal/databricks"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Types maps a target's column names to types. The names are in lower

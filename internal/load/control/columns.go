@@ -1,8 +1,8 @@
 package control
 
 import (
-	"ingest/internal/databricks"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Name is the name of the control table in the target's schema.

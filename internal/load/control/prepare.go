@@ -4,9 +4,9 @@ import (
 	"context"
 	"slices"
 
-	"ingest/internal/databricks"
-	"ingest/internal/failure"
-	"ingest/internal/load/bronze"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/load/bronze"
 )
 
 // prepare makes the control table, or adds the columns that it lacks.

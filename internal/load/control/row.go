@@ -7,10 +7,10 @@ import (
 
 	"github.com/jackc/pglogrepl"
 
-	"ingest/internal/databricks"
-	"ingest/internal/ledger"
-	"ingest/internal/load/loads"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/load/loads"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // row is a row of the control table, without what all rows of a load share.

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"ingest/internal/databricks"
-	"ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/ledger"
 )
 
 // createSQL makes the control table, unless it exists.

@@ -5,9 +5,9 @@ import (
 	"strconv"
 	"strings"
 
-	"ingest/internal/databricks"
-	"ingest/internal/load/bronze"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/load/bronze"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // propertyFeed is Delta's property that gives a table a change data feed.

@@ -3,9 +3,9 @@ package kept
 import (
 	"slices"
 
-	"ingest/internal/databricks"
-	"ingest/internal/fold"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/fold"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // births are the births of some columns of a log, as its target has them. They

@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 
-	"ingest/internal/databricks"
-	"ingest/internal/failure"
-	"ingest/internal/load/bronze"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/load/bronze"
 )
 
 // object is a table as Unity Catalog shows it.

@@ -3,10 +3,10 @@ package kept
 import (
 	"context"
 
-	"ingest/internal/failure"
-	"ingest/internal/fold"
-	"ingest/internal/load/bronze"
-	"ingest/internal/load/loads"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/fold"
+	"github.com/ingest-tool/ingest/internal/load/bronze"
+	"github.com/ingest-tool/ingest/internal/load/loads"
 )
 
 // Check describes a table beside a log to code that verifies it.

@@ -5,14 +5,14 @@ import (
 	"slices"
 	"time"
 
-	"ingest/internal/databricks"
-	"ingest/internal/failure"
-	"ingest/internal/fold"
-	"ingest/internal/ledger"
-	"ingest/internal/load/bronze"
-	"ingest/internal/load/loads"
-	"ingest/internal/load/view"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/fold"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/load/bronze"
+	"github.com/ingest-tool/ingest/internal/load/loads"
+	"github.com/ingest-tool/ingest/internal/load/view"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Keeper keeps the tables beside the logs of one pipeline.

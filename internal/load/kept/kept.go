@@ -1,8 +1,8 @@
 package kept
 
 import (
-	"ingest/internal/databricks"
-	"ingest/internal/load/loads"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/load/loads"
 )
 
 // Kind is what a table beside a log holds.

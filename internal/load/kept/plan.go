@@ -3,8 +3,8 @@ package kept
 import (
 	"context"
 
-	"ingest/internal/fold"
-	"ingest/internal/load/bronze"
+	"github.com/ingest-tool/ingest/internal/fold"
+	"github.com/ingest-tool/ingest/internal/load/bronze"
 )
 
 // Follow takes over the planned state of the table of the same kind.

@@ -9,13 +9,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pglogrepl"
 
-	"ingest/internal/databricks"
-	"ingest/internal/failure"
-	"ingest/internal/fold"
-	"ingest/internal/ledger"
-	"ingest/internal/load/bronze"
-	"ingest/internal/load/loads"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/fold"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/load/bronze"
+	"github.com/ingest-tool/ingest/internal/load/loads"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 var (

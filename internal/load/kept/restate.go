@@ -4,10 +4,10 @@ import (
 	"context"
 	"strings"
 
-	"ingest/internal/databricks"
-	"ingest/internal/fold"
-	"ingest/internal/load/bronze"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/fold"
+	"github.com/ingest-tool/ingest/internal/load/bronze"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // restatement rebuilds a table in one commit, with other column types and with

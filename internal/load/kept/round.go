@@ -10,12 +10,12 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"ingest/internal/databricks"
-	"ingest/internal/failure"
-	"ingest/internal/fold"
-	"ingest/internal/load/bronze"
-	"ingest/internal/load/loads"
-	"ingest/internal/wait"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/fold"
+	"github.com/ingest-tool/ingest/internal/load/bronze"
+	"github.com/ingest-tool/ingest/internal/load/loads"
+	"github.com/ingest-tool/ingest/internal/wait"
 )
 
 // rounds is the maximum number of rounds in which a table beside a log is

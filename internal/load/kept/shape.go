@@ -4,10 +4,10 @@ import (
 	"slices"
 	"strconv"
 
-	"ingest/internal/databricks"
-	"ingest/internal/fold"
-	"ingest/internal/load/bronze"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/fold"
+	"github.com/ingest-tool/ingest/internal/load/bronze"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // fold describes the table to the statements that maintain it.

@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 
-	"ingest/internal/databricks"
-	"ingest/internal/fold"
-	"ingest/internal/load/bronze"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/fold"
+	"github.com/ingest-tool/ingest/internal/load/bronze"
 )
 
 // create creates the table.

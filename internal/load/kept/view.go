@@ -3,8 +3,8 @@ package kept
 import (
 	"context"
 
-	"ingest/internal/failure"
-	"ingest/internal/load/view"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/load/view"
 )
 
 // KeepViews makes the views of the tables, and keeps them as they should be.

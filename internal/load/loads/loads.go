@@ -10,9 +10,9 @@ import (
 	"slices"
 	"time"
 
-	"ingest/internal/failure"
-	"ingest/internal/ledger"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Directory holds the cache: one file per load run that changed something.

@@ -8,10 +8,10 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/failure"
-	"ingest/internal/ledger"
-	"ingest/internal/ledger/ledgertest"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/ledger/ledgertest"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // broken is a store whose files cannot be read.

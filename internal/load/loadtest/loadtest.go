@@ -6,7 +6,7 @@ import (
 	"context"
 	"sync/atomic"
 
-	"ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/databricks"
 )
 
 // ErrNotRun is the error of a statement that was not run. A retry does not help.

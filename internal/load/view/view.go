@@ -5,8 +5,8 @@ import (
 	"encoding/hex"
 	"strings"
 
-	"ingest/internal/databricks"
-	"ingest/internal/load/bronze"
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/load/bronze"
 )
 
 // Properties of a view that record its definition. It also has

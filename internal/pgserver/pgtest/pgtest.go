@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"ingest/internal/pgserver"
+	"github.com/ingest-tool/ingest/internal/pgserver"
 )
 
 const cleanupTimeout = 30 * time.Second

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/pgserver"
+	"github.com/ingest-tool/ingest/internal/pgserver"
 )
 
 // VersionsEnv names the environment variable that lists the major versions, as

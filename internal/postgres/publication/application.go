@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"ingest/internal/postgres"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Refused is a publication that makes Postgres refuse statements of the application. It lists the

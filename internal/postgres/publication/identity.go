@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"ingest/internal/postgres"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Identity explains what a table's missing replica identity means, and what fixes it; "" if the table

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/postgres"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 func public(name string) schema.TableName { return schema.TableName{Schema: "public", Name: name} }

@@ -5,10 +5,10 @@ import (
 	"slices"
 	"strings"
 
-	"ingest/internal/failure"
-	"ingest/internal/finding"
-	"ingest/internal/postgres"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/finding"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Obstacles are what would make a table's snapshot or its publication fail: missing rights of the

@@ -11,8 +11,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"ingest/internal/postgres"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // Set is the state of a pipeline's publications when they were read: their names, and those that

@@ -17,8 +17,8 @@ import (
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 
-	"ingest/internal/failure"
-	"ingest/internal/postgres/tunnel/sshtest"
+	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/postgres/tunnel/sshtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -5,8 +5,8 @@ import (
 	"math"
 	"strconv"
 
-	"ingest/internal/schema"
-	"ingest/internal/vector"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/vector"
 )
 
 // Days and microseconds count from 1970-01-01 here. In Postgres's binary formats they count from

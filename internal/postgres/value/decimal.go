@@ -8,7 +8,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 
-	"ingest/internal/vector"
+	"github.com/ingest-tool/ingest/internal/vector"
 )
 
 // Number of digits that always fit a signed 64-bit integer.

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"unicode/utf8"
 
-	"ingest/internal/postgres/charset"
-	"ingest/internal/schema"
-	"ingest/internal/vector"
+	"github.com/ingest-tool/ingest/internal/postgres/charset"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/vector"
 )
 
 // Options are the properties of the source that change how values decode.

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"ingest/internal/schema"
-	"ingest/internal/vector"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/vector"
 )
 
 func base(oid uint32, name string) schema.PostgresType {

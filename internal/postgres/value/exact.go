@@ -3,8 +3,8 @@ package value
 import (
 	"bytes"
 
-	"ingest/internal/schema"
-	"ingest/internal/vector"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/vector"
 )
 
 // keepText applies to a column with another type than its source. Its decoder stores a value only if a

@@ -3,8 +3,8 @@ package value
 import (
 	"testing"
 
-	"ingest/internal/schema"
-	"ingest/internal/vector"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/vector"
 )
 
 // A column of another type stores a text only if a cast to STRING returns it. Any other text is

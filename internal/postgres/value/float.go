@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"unsafe"
 
-	"ingest/internal/schema"
-	"ingest/internal/vector"
+	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/vector"
 )
 
 // One NaN for each type, Postgres's own, so that NaN has the same bytes in both formats.

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"fmt"
 
-	"ingest/internal/vector"
+	"github.com/ingest-tool/ingest/internal/vector"
 )
 
 // initList prepares d for the text of an array or a vector. Any other text is rescued whole: the

@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"ingest/internal/pgserver/pgtest"
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // A database may have other defaults for everything that text depends on.

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"ingest/internal/vector"
+	"github.com/ingest-tool/ingest/internal/vector"
 )
 
 // Limits of a VARIANT, and of the parser behind parse_json.

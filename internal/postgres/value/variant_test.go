@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 func TestVariantHoldsWhatItGivesBack(t *testing.T) {

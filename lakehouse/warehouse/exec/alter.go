@@ -6,10 +6,10 @@ import (
 	"slices"
 	"strings"
 
-	"ingest/lakehouse/warehouse/refusal"
-	"ingest/lakehouse/warehouse/sparksql"
-	"ingest/lakehouse/warehouse/store"
-	"ingest/lakehouse/warehouse/translate"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/refusal"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/store"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/translate"
 )
 
 // alter is ALTER TABLE and ALTER VIEW: one commit.

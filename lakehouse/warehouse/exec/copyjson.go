@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"strings"
 
-	"ingest/lakehouse/warehouse/sparksql"
-	"ingest/lakehouse/warehouse/store"
-	"ingest/lakehouse/warehouse/translate"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/store"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/translate"
 )
 
 // jsonOptions are the FORMAT_OPTIONS of JSON that change nothing here.

@@ -7,10 +7,10 @@ import (
 	"strings"
 	"time"
 
-	"ingest/lakehouse/warehouse/result"
-	"ingest/lakehouse/warehouse/sparksql"
-	"ingest/lakehouse/warehouse/store"
-	"ingest/lakehouse/warehouse/translate"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/result"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/store"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/translate"
 )
 
 // showTableExtended is SHOW TABLE EXTENDED: one line of text for each fact about a table.

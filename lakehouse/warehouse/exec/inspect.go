@@ -9,10 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"ingest/lakehouse/warehouse/result"
-	"ingest/lakehouse/warehouse/sparksql"
-	"ingest/lakehouse/warehouse/store"
-	"ingest/lakehouse/warehouse/translate"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/result"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/store"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/translate"
 )
 
 // inspect runs SHOW and DESCRIBE.

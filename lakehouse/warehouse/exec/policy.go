@@ -8,9 +8,9 @@ import (
 	"errors"
 	"strings"
 
-	"ingest/lakehouse/warehouse/sparksql"
-	"ingest/lakehouse/warehouse/store"
-	"ingest/lakehouse/warehouse/translate"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/store"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/translate"
 )
 
 // A row filter or a mask is stored as an expression over the table's columns. It applies to queries; statements that write see

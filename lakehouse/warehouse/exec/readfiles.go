@@ -5,9 +5,9 @@ package exec
 import (
 	"strings"
 
-	"ingest/lakehouse/warehouse/sparksql"
-	"ingest/lakehouse/warehouse/translate"
-	"ingest/lakehouse/warehouse/volume"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/translate"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/volume"
 )
 
 // Files gives the relation of read_files.

@@ -7,11 +7,11 @@ import (
 	"sort"
 	"strings"
 
-	"ingest/lakehouse/warehouse/refusal"
-	"ingest/lakehouse/warehouse/result"
-	"ingest/lakehouse/warehouse/sparksql"
-	"ingest/lakehouse/warehouse/store"
-	"ingest/lakehouse/warehouse/translate"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/refusal"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/result"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/store"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/translate"
 )
 
 var ctasColumns = []string{"num_affected_rows", "num_inserted_rows"}

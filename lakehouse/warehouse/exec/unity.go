@@ -5,8 +5,8 @@ package exec
 import (
 	"context"
 
-	"ingest/lakehouse/warehouse/sparksql"
-	"ingest/lakehouse/warehouse/store"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/store"
 )
 
 // Unity reads and changes catalogs and volumes without SQL, for Unity Catalog's REST interface.

@@ -8,11 +8,11 @@ import (
 	"strconv"
 	"strings"
 
-	"ingest/lakehouse/warehouse/refusal"
-	"ingest/lakehouse/warehouse/result"
-	"ingest/lakehouse/warehouse/sparksql"
-	"ingest/lakehouse/warehouse/store"
-	"ingest/lakehouse/warehouse/translate"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/refusal"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/result"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/store"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/translate"
 )
 
 // Where a view's schema binding, and the names that its query's columns had, are

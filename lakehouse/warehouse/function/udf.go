@@ -11,9 +11,9 @@ import (
 
 	"github.com/duckdb/duckdb-go/v2"
 
-	"ingest/lakehouse/warehouse/scalar"
-	"ingest/lakehouse/warehouse/translate"
-	"ingest/lakehouse/warehouse/volume"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/scalar"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/translate"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/volume"
 )
 
 // rowFunction is a function of one row, added to DuckDB.

@@ -7,7 +7,7 @@ import (
 	"regexp"
 	"strings"
 
-	"ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
 )
 
 // Error is an error in Databricks' form: SQLState, Class and Message, which does not repeat the class.

@@ -13,10 +13,10 @@ import (
 
 	"github.com/duckdb/duckdb-go/v2"
 
-	"ingest/lakehouse/warehouse/scalar"
-	"ingest/lakehouse/warehouse/sparksql"
-	"ingest/lakehouse/warehouse/tcli"
-	"ingest/lakehouse/warehouse/translate"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/scalar"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/tcli"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/translate"
 )
 
 // Result is the result of a statement. Its rows come from a list, or from an open query, whose transaction ends with Close. It is

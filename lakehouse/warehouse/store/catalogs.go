@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
 )
 
 // CreateCatalog is CREATE CATALOG: another database file, attached at once.

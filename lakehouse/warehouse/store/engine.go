@@ -13,8 +13,8 @@ import (
 
 	"github.com/duckdb/duckdb-go/v2"
 
-	"ingest/lakehouse/warehouse/function"
-	"ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/function"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
 )
 
 // hidden is the schema of each database file that holds what DuckDB cannot keep:

@@ -6,8 +6,8 @@ import (
 	"context"
 	"fmt"
 
-	"ingest/lakehouse/warehouse/sparksql"
-	"ingest/lakehouse/warehouse/translate"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/translate"
 )
 
 // Graves. To delete a row from a table of DuckDB and to copy it to the dead rows means to read the whole table, with all columns. So a

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"ingest/lakehouse/warehouse/sparksql"
-	"ingest/lakehouse/warehouse/translate"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/translate"
 )
 
 // Versions. Each row has the version that wrote it (born), in a column that no statement sees. If a statement changes or deletes

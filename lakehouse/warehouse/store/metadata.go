@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"ingest/lakehouse/warehouse/sparksql"
-	"ingest/lakehouse/warehouse/translate"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/translate"
 )
 
 // Column is a column as the hidden schema keeps it.

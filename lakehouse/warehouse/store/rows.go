@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"ingest/lakehouse/warehouse/sparksql"
-	"ingest/lakehouse/warehouse/translate"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/translate"
 )
 
 // Rows are the stored rows of a table for a statement of DuckDB: a FROM clause that names them l, their row id, and a SELECT list of

@@ -7,7 +7,7 @@ import (
 	"database/sql"
 	"fmt"
 
-	"ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
 )
 
 // stampRows gives every row the version that wrote it, in tables without a column for it: tables of another program, and of older

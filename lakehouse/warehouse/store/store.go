@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"ingest/lakehouse/warehouse/refusal"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/refusal"
 )
 
 // Options say where a store lives; see Options.

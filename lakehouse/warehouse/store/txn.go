@@ -7,7 +7,7 @@ import (
 	"database/sql"
 	"fmt"
 
-	"ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
 )
 
 // Txn is one transaction of DuckDB on a connection of its own. It may write to one

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
 )
 
 // Names of the functions that the warehouse adds to DuckDB.

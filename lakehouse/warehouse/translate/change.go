@@ -3,7 +3,7 @@ package translate
 import (
 	"strings"
 
-	"ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
 )
 
 // SelectFrom translates a SELECT list over one relation; its column unlisted, if

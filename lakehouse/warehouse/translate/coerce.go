@@ -1,7 +1,7 @@
 package translate
 
 import (
-	"ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
 )
 
 // common is the type that values of both types are brought to in CASE, UNION,

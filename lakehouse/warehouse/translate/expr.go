@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
 )
 
 func (t *Translator) exprs(list []sparksql.Expr, s *scope) ([]value, error) {

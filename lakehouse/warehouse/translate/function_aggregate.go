@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
 )
 
 func aggregateFunctions() map[string]builtin {

@@ -3,7 +3,7 @@ package translate
 import (
 	"strings"
 
-	"ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
 )
 
 // hash64 is xxhash64: Spark's HashExpression, whose value depends on the types

@@ -1,6 +1,6 @@
 package translate
 
-import "ingest/lakehouse/warehouse/sparksql"
+import "github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
 
 // explode is the one function that makes rows of a value. It stands alone as an
 // item of SELECT.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
 )
 
 // Merge is a translated MERGE: queries whose results are kept one after the other.

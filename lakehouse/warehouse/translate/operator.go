@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
 )
 
 func (t operators) unary(x *sparksql.Unary, s *scope) (value, error) {

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }

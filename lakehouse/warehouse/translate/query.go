@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"strings"
 
-	"ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
 )
 
 // query translates a query whose free names may belong to outer.

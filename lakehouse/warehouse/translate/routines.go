@@ -3,7 +3,7 @@ package translate
 import (
 	"strings"
 
-	"ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
 )
 
 // elsewhere are the functions that Databricks has and this warehouse has not. They are

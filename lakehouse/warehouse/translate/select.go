@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
 )
 
 // selectBody translates one SELECT, with the ORDER BY that follows it.

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"testing"
 
-	"ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
 )
 
 // shelf is a catalog of one table and no files.

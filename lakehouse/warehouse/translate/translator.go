@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"strings"
 
-	"ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
 )
 
 // Column is a column of a relation or of a result.

@@ -1,7 +1,7 @@
 package translate
 
 import (
-	"ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
 )
 
 // variantSQL makes a VARIANT of a value.

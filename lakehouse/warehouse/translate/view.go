@@ -3,7 +3,7 @@ package translate
 import (
 	"strings"
 
-	"ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
 )
 
 // view translates a view's query in the space that it was made in.

@@ -9,8 +9,8 @@ import (
 	"sort"
 	"strings"
 
-	"ingest/lakehouse/warehouse/refusal"
-	"ingest/lakehouse/warehouse/sparksql"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/refusal"
+	"github.com/ingest-tool/ingest/lakehouse/warehouse/sparksql"
 )
 
 // Volumes are the files of the volumes, below one directory: /Volumes/<c>/<s>/<v>/…
