@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"path/filepath"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -235,7 +234,9 @@ func (e *ends) openBetween(ctx context.Context, key shape.Key, o replicate.Optio
 	// With a memory limit the collector runs more often as the heap nears the
 	// budget, instead of letting it grow to twice what is in use. The remainder is
 	// for memory outside the heap.
-	debug.SetMemoryLimit(int64(e.config.Staging.Memory) / 8 * 5)
+	if limit := e.process.limitMemory; limit != nil {
+		limit(int64(e.config.Staging.Memory) / 8 * 5)
+	}
 	settings := *e.config
 	settings.Shape.Key = key
 	o.Config, o.Run, o.Version, o.Log, o.Now = &settings, e.runID, buildOf().Version, e.log, time.Now

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -24,6 +25,7 @@ func main() {
 	p := process{
 		args: os.Args[1:], environment: os.Environ(), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		signals: signals, unnotify: func() { signal.Stop(signals) }, kill: func() { os.Exit(int(failure.Interrupted)) },
+		limitMemory: func(bytes int64) { debug.SetMemoryLimit(bytes) },
 	}
 	os.Exit(p.run())
 }
@@ -37,6 +39,7 @@ type process struct {
 	signals        <-chan os.Signal
 	unnotify       func()        // restores the default handling: the next signal kills
 	kill           func()        // ends the process; nil: nothing does
+	limitMemory    func(int64)   // limits the process's memory, in bytes; nil: nothing does
 	completionTime time.Duration // how long a shell waits for names; 0: completionTime
 }
 

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"os"
 	"strconv"
@@ -357,4 +358,19 @@ func (l *lockedBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
+}
+
+// TestMemoryLimit: a run limits the memory of its process to a share of its budget.
+func TestMemoryLimit(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.env["INGEST_STAGING_MEMORY"] = "80MB"
+	var limit int64
+	p := process{
+		args: []string{"status"}, environment: b.environment(), stdout: io.Discard, stderr: io.Discard,
+		signals: make(chan os.Signal), unnotify: func() {}, limitMemory: func(bytes int64) { limit = bytes },
+	}
+	if code := p.run(); code != 0 || limit != 50_000_000 {
+		t.Errorf("exit code %d, limit %d", code, limit)
+	}
 }
