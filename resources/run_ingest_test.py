@@ -183,6 +183,8 @@ class MainTest(unittest.TestCase):
             with open(path, "w") as f:
                 f.write("#!/bin/sh\n" + script)
             os.chmod(path, 0o755)
+            # A test that runs in the background of a shell inherits that SIGINT is ignored.
+            self.addCleanup(signal.signal, signal.SIGINT, signal.signal(signal.SIGINT, signal.default_int_handler))
             with self.assertRaises(error):
                 run_ingest.run([path], dict(os.environ))
         self.assertEqual(out.getvalue(), "begun\nended cleanly\n")

@@ -74,6 +74,8 @@ func attach(ctx context.Context, db *sql.DB, o Options, names []string) (map[str
 		// As at Databricks, rows have no order without an ORDER BY. Keeping the order of a file would take half of the time of
 		// creating a table from it.
 		"SET GLOBAL preserve_insertion_order = false",
+		// Run lengths of equal numbers would make -0 the 0 that it follows.
+		"SET GLOBAL disabled_compression_methods = 'rle'",
 	}
 	catalogs := map[string]*Catalog{}
 	for _, name := range names {
