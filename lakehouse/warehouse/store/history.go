@@ -58,21 +58,8 @@ func DeadName(g int64) string { return fmt.Sprintf("d%d", g) }
 
 // generations are the numbers of a table's generations, newest first.
 func (c *Catalog) generations(ctx context.Context, on execer, id int64) ([]int64, error) {
-	rows, err := on.QueryContext(ctx,
+	return values[int64](ctx, on,
 		"SELECT DISTINCT generation FROM "+c.Hidden("history")+" WHERE table_id = ? ORDER BY generation DESC", id)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	var out []int64
-	for rows.Next() {
-		var g int64
-		if err := rows.Scan(&g); err != nil {
-			return nil, err
-		}
-		out = append(out, g)
-	}
-	return out, rows.Err()
 }
 
 // dropGeneration removes the stored rows of a generation.

@@ -8,7 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 	"time"
 
@@ -187,22 +187,30 @@ func (c *Catalog) Next(ctx context.Context, on execer) (int64, error) {
 
 // Schemas lists the visible schemas.
 func (c *Catalog) Schemas(ctx context.Context, on execer) ([]string, error) {
-	rows, err := on.QueryContext(ctx, "SELECT schema_name FROM information_schema.schemata WHERE catalog_name = ?", "c_"+c.Name)
+	all, err := values[string](ctx, on, "SELECT schema_name FROM information_schema.schemata WHERE catalog_name = ?", "c_"+c.Name)
+	if err != nil {
+		return nil, err
+	}
+	out := slices.DeleteFunc(all, OwnSchema)
+	slices.Sort(out)
+	return out, nil
+}
+
+// values are the rows of a query of one column.
+func values[T any](ctx context.Context, on execer, query string, args ...any) ([]T, error) {
+	rows, err := on.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
-	var out []string
+	var out []T
 	for rows.Next() {
-		var s string
-		if err := rows.Scan(&s); err != nil {
+		var v T
+		if err := rows.Scan(&v); err != nil {
 			return nil, err
 		}
-		if !OwnSchema(s) {
-			out = append(out, s)
-		}
+		out = append(out, v)
 	}
-	sort.Strings(out)
 	return out, rows.Err()
 }
 

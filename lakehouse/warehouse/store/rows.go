@@ -55,24 +55,18 @@ func (c *Catalog) numbered(ctx context.Context, on execer, schema, table string,
 
 // columnsUntil are the columns of a table of DuckDB in their order, up to the one with a name, quoted.
 func (c *Catalog) columnsUntil(ctx context.Context, on execer, schema, table, last string) ([]string, error) {
-	rows, err := on.QueryContext(ctx, "SELECT column_name FROM duckdb_columns() WHERE database_name = ? AND schema_name = ? AND table_name = ? "+
-		"ORDER BY column_index", "c_"+c.Name, schema, table)
+	names, err := values[string](ctx, on, "SELECT column_name FROM duckdb_columns() "+
+		"WHERE database_name = ? AND schema_name = ? AND table_name = ? ORDER BY column_index", "c_"+c.Name, schema, table)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }()
-	var names []string
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			return nil, err
-		}
-		if names = append(names, sparksql.QuoteDuckDB(name)); strings.EqualFold(name, last) {
-			return names, nil
-		}
+	i := slices.IndexFunc(names, func(name string) bool { return strings.EqualFold(name, last) })
+	if i < 0 {
+		return nil, fmt.Errorf("table %s.%s has no column %s in DuckDB", schema, table, last)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, err
+	names = names[:i+1]
+	for i := range names {
+		names[i] = sparksql.QuoteDuckDB(names[i])
 	}
-	return nil, fmt.Errorf("table %s.%s has no column %s in DuckDB", schema, table, last)
+	return names, nil
 }
