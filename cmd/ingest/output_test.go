@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/url"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -216,8 +215,8 @@ func TestHelpExamples(t *testing.T) {
 	}
 }
 
-// example runs a line as a shell does. One that goes on until it is interrupted
-// is given an end.
+// example runs a line as a shell does, in a directory of its own. One that goes on
+// until it is interrupted is given an end.
 func (b *bench) example(t *testing.T, line string) {
 	b.t = t
 	if strings.Contains(line, " --follow") {
@@ -226,11 +225,7 @@ func (b *bench) example(t *testing.T, line string) {
 	if strings.Contains(line, " --watch") { // its next line has no reader
 		line += " | head -n 1"
 	}
-	if strings.Contains(line, " --local ") { // a workspace of its own, in a directory of its own
-		dir := filepath.Join(t.TempDir(), "lakehouse")
-		line = strings.Replace(line, "./local-lakehouse", dir, 1)
-	}
-	code, stdout, stderr := b.child(`program=$0; ingest() { "$program" "$@"; }; ` + line)
+	code, stdout, stderr := b.child(`program=$0; ingest() { "$program" "$@"; }; cd "$1" && `+line, t.TempDir())
 	if code != 0 || stdout == "" {
 		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"time"
 )
 
 // Back starts with small reads, because callers mostly need few entries. It
@@ -46,6 +47,17 @@ func (l *Ledger) Back(ctx context.Context, s *State, each func(*Entry) (more boo
 		}
 	}
 	return nil
+}
+
+// Recent passes the entries of the state that were written at or after since to
+// each, newest first, as Back does. The first older entry ends it.
+func (l *Ledger) Recent(ctx context.Context, s *State, since time.Time, each func(*Entry) error) error {
+	return l.Back(ctx, s, func(e *Entry) (bool, error) {
+		if e.Time.Before(since) {
+			return false, nil
+		}
+		return true, each(e)
+	})
 }
 
 // stretchBack returns the bytes of up to n entries that end with last. It reads

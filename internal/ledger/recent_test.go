@@ -58,7 +58,7 @@ func TestRecentReadsNoMoreThanThePeriod(t *testing.T) {
 		t.Fatal(err)
 	}
 	add(t, l, origin(10))
-	grow(t, l, recentChunk+50)
+	grow(t, l, backMost+50)
 	s := l.State()
 	delete(m.files, FileName(1)) // it is in the chunk before the newest
 	since := at.Add(-10 * time.Minute)
