@@ -9,12 +9,16 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/ingest-tool/ingest/internal/failure"
 	"github.com/ingest-tool/ingest/internal/ledger"
 	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
 	"github.com/ingest-tool/ingest/internal/schema"
 	"github.com/ingest-tool/ingest/internal/shape"
+	"github.com/ingest-tool/ingest/internal/stage"
 )
 
 // A table's children have their own rows, which arrive under their own names.
@@ -161,6 +165,51 @@ func TestMaskedValuesReachNoSegment(t *testing.T) {
 				t.Errorf("%d rows of the snapshot, %d changes, %d masked names; want 1, 9 and all of them", len(snapshot), len(changes), seen)
 			}
 		})
+	}
+}
+
+// A full load that masks a column is taken while a stream collects an entry,
+// whose table was read in clear text before. The rows of this entry must not
+// be uploaded, not even as a segment that no entry names.
+func TestNoSegmentShowsWhatASnapshotHidesMeanwhile(t *testing.T) {
+	const secret = "confidential"
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, name text)`, `INSERT INTO t VALUES (1, 'one')`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	s = b.stager()
+	s.Options.EntryEvery, s.Options.EntryRows = time.Hour, 2
+	var uploaded atomic.Int64
+	b.volume.onUpload = func(name string) error {
+		if strings.Contains(name, "changes") {
+			uploaded.Add(1)
+		}
+		return nil
+	}
+	done, target := make(chan error, 1), b.now()
+	go func() {
+		_, err := s.Follow(t.Context(), t.Context(), stage.FollowOptions{Target: target})
+		done <- err
+	}()
+	b.exec(`UPDATE t SET name = 'two'`)
+	b.eventually("a row of the entry", func() bool { return s.Peaks.Rows.Load() > 0 })
+	masking := b.stager()
+	masking.Shape = &shape.Rules{Sections: []shape.Section{{Label: "[tables.t]", Exact: true,
+		Matches: func(n schema.TableName) bool { return n.Name == "t" },
+		Options: shape.Options{Masks: map[string]schema.Mask{"name": {Kind: schema.MaskNull}}}}}}
+	b.snapshot(masking, "t")
+	b.exec(`INSERT INTO t VALUES (2, '` + secret + `')`)
+	err := <-done
+	if failure.KindOf(err) != failure.Conflict || !strings.Contains(err.Error(), `column "name" is masked (null) in the full load of entry`) {
+		t.Errorf("got %v, want the full load that masks the column", err)
+	}
+	if n := uploaded.Load(); n != 0 {
+		t.Errorf("%d segments with rows in clear text were uploaded", n)
+	}
+	b.drain(masking)
+	_, changes := b.log(masking.Ledger.State(), "t")
+	if len(changes) != 1 || strings.Contains(fmt.Sprint(changes), secret) {
+		t.Errorf("changes %v after the full load, want one without the name", changes)
 	}
 }
 

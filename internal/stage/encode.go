@@ -21,6 +21,9 @@ type output struct {
 	name   func() string // returns a new path for each segment
 	// visibleIn is copied into each segment.
 	visibleIn []int64
+	// allowed returns why a segment must not be uploaded, by the ledger as it
+	// was read after the segment's last row. nil allows all segments.
+	allowed func(*ledger.State) error
 	// finish is called with each uploaded segment. Calls may overlap.
 	finish func(ledger.Segment)
 
@@ -331,7 +334,8 @@ func (e *encoder) finish(o *output) error {
 	if err != nil {
 		return err
 	}
-	e.uploads.add(upload{file: file, name: o.name(), first: o.first, last: o.last, visibleIn: o.visibleIn, finish: o.finish})
+	e.uploads.add(upload{file: file, name: o.name(), first: o.first, last: o.last, visibleIn: o.visibleIn, allowed: o.allowed,
+		finish: o.finish})
 	o.first = o.last
 	return nil
 }

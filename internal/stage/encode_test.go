@@ -19,6 +19,7 @@ import (
 	"github.com/jackc/pglogrepl"
 
 	"github.com/ingest-tool/ingest/internal/ledger"
+	"github.com/ingest-tool/ingest/internal/ledger/ledgertest"
 	"github.com/ingest-tool/ingest/internal/postgres"
 	"github.com/ingest-tool/ingest/internal/postgres/value"
 	"github.com/ingest-tool/ingest/internal/schema"
@@ -69,7 +70,8 @@ func newNumbers(t *testing.T, memory, segmentBytes int64) *numbers {
 	}
 	t.Cleanup(func() { _ = spool.Close() })
 	n := &numbers{t: t, shelf: &shelf{files: map[string][]byte{}}, ready: map[*output][]ledger.Segment{}}
-	n.s = &Stager{Spool: spool, Files: n.shelf, Options: Options{Run: "run", SegmentBytes: segmentBytes}}
+	n.s = &Stager{Spool: spool, Files: n.shelf, Ledger: ledgertest.Open(t, nil, false),
+		Options: Options{Run: "run", SegmentBytes: segmentBytes}}
 	n.e = n.s.newEncoder(t.Context(), memory, false)
 	return n
 }

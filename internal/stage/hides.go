@@ -18,6 +18,10 @@ import (
 // its changes follow the new configuration, and the table is marked for a
 // reload.
 
+// The check is made twice: when a table's changes are first read, which saves
+// the work, and before each upload, for snapshots that began in between. So no
+// file of the Volume shows rows that were committed after such a snapshot.
+
 // Agrees returns why changes of a table must not be staged under the rules of
 // this run, or nil. columns are the table's columns in the source. began is the
 // ledger's head when the run read its configuration.
@@ -125,4 +129,12 @@ func columnNames(m *pgoutput.Relation) []string {
 		names[i] = c.Name
 	}
 	return names
+}
+
+func names(columns []schema.Column) []string {
+	out := make([]string, len(columns))
+	for i, c := range columns {
+		out[i] = c.Name
+	}
+	return out
 }

@@ -125,6 +125,9 @@ func (p *part) newWriter(c *collector, visibleIn []int64) *writer {
 		layout:    p.layout,
 		name:      func() string { return c.stager.segmentName(p.table, "changes") },
 		visibleIn: visibleIn,
+		allowed: func(now *ledger.State) error {
+			return Agrees(now, p.table, c.stager.Shape.Of(p.table), names(p.columns), c.stager.Began)
+		},
 		finish: func(seg ledger.Segment) {
 			w.mu.Lock()
 			defer w.mu.Unlock()

@@ -2,6 +2,7 @@ package stage
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/jackc/pglogrepl"
@@ -23,6 +24,8 @@ type upload struct {
 	name        string
 	first, last pglogrepl.LSN
 	visibleIn   []int64
+	allowed     func(*ledger.State) error // see output
+	added       int64                     // its number in the queue, from 1
 	finish      func(ledger.Segment)
 }
 
@@ -35,8 +38,15 @@ type uploads struct {
 	slots  chan struct{} // nil if the encoder need not wait
 	limit  int64
 
+	// asking guards the ledger's state that covers the first segments of the
+	// queue: it was read after they were finished.
+	asking sync.Mutex
+	state  *ledger.State
+	covers int64
+
 	mu      sync.Mutex
 	queue   []upload
+	added   int64 // segments so far
 	running int
 	err     error         // the first error
 	waiting int64         // bytes of all segments that are not uploaded yet
@@ -60,6 +70,8 @@ func (u *uploads) add(up upload) {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	u.added++
+	up.added = u.added
 	u.queue = append(u.queue, up)
 	u.waiting += up.file.Bytes
 	raise(&u.stager.Peaks.Waiting, u.waiting)
@@ -82,7 +94,7 @@ func (u *uploads) run() {
 		next := u.queue[0]
 		u.queue = u.queue[1:]
 		u.mu.Unlock()
-		seg, err := u.stager.upload(u.ctx, next.name, next.file)
+		seg, err := u.upload(&next)
 		if err == nil {
 			seg.First, seg.Last, seg.VisibleIn = next.first, next.last, next.visibleIn
 			next.finish(seg)
@@ -100,6 +112,33 @@ func (u *uploads) run() {
 			<-u.slots
 		}
 	}
+}
+
+func (u *uploads) upload(up *upload) (ledger.Segment, error) {
+	if up.allowed != nil {
+		if err := u.allowed(up); err != nil {
+			return ledger.Segment{}, errors.Join(err, up.file.Release())
+		}
+	}
+	return u.stager.upload(u.ctx, up.name, up.file)
+}
+
+// allowed returns why a segment must not be uploaded. Segments that are in the
+// queue together share one read of the ledger.
+func (u *uploads) allowed(up *upload) error {
+	u.asking.Lock()
+	defer u.asking.Unlock()
+	if u.covers < up.added {
+		u.mu.Lock()
+		covers := u.added
+		u.mu.Unlock()
+		state, err := u.stager.Ledger.Refresh(u.ctx)
+		if err != nil {
+			return err
+		}
+		u.state, u.covers = state, covers
+	}
+	return up.allowed(u.state)
 }
 
 // crowded returns nil if there is room. Otherwise so much waits on the spool
