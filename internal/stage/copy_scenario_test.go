@@ -168,6 +168,13 @@ func TestMaskedValuesReachNoSegment(t *testing.T) {
 	}
 }
 
+// masks are the rules of a run that hides a table's column.
+func masks(table, column string) *shape.Rules {
+	return &shape.Rules{Sections: []shape.Section{{Label: "[tables." + table + "]", Exact: true,
+		Matches: func(n schema.TableName) bool { return n.Name == table },
+		Options: shape.Options{Masks: map[string]schema.Mask{column: {Kind: schema.MaskNull}}}}}}
+}
+
 // A full load that masks a column is taken while a stream collects an entry,
 // whose table was read in clear text before. The rows of this entry must not
 // be uploaded, not even as a segment that no entry names.
@@ -194,9 +201,7 @@ func TestNoSegmentShowsWhatASnapshotHidesMeanwhile(t *testing.T) {
 	b.exec(`UPDATE t SET name = 'two'`)
 	b.eventually("a row of the entry", func() bool { return s.Peaks.Rows.Load() > 0 })
 	masking := b.stager()
-	masking.Shape = &shape.Rules{Sections: []shape.Section{{Label: "[tables.t]", Exact: true,
-		Matches: func(n schema.TableName) bool { return n.Name == "t" },
-		Options: shape.Options{Masks: map[string]schema.Mask{"name": {Kind: schema.MaskNull}}}}}}
+	masking.Shape = masks("t", "name")
 	b.snapshot(masking, "t")
 	b.exec(`INSERT INTO t VALUES (2, '` + secret + `')`)
 	err := <-done

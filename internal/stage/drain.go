@@ -407,6 +407,9 @@ func (d *drain) appendChanges(ctx context.Context, c *collector, body *ledger.Ch
 	for _, t := range body.Tables {
 		touched[t.Table] = true
 	}
+	for _, t := range body.Ahead {
+		touched[t.Table] = true
+	}
 	if body.Transactions > 0 {
 		if err := postgres.Yield(ctx, d.aux, d.turn(), d.Options.YieldFor); err != nil {
 			return nil, err

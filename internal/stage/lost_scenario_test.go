@@ -221,6 +221,42 @@ func TestSnapshotThatLostItsPlaceToAnEmptyEntry(t *testing.T) {
 	b.same(s, "t", "id")
 }
 
+// A full load that masks a new column takes the place of an entry that shows the
+// column's default in clear text. The entry is decided again.
+func TestDefaultThatASnapshotHidesMeanwhile(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `INSERT INTO t VALUES (1)`)
+	s := b.stager()
+	b.origin(s, "t")
+	b.snapshot(s, "t")
+	b.exec(`ALTER TABLE t ADD card text DEFAULT 'confidential'`)
+	state := s.Ledger.State().Tables[public("t")]
+	columns, reason, err := stage.ColumnsAhead(t.Context(), b.conn, b.source, s.Shape.Of(public("t")), state, b.published("t"))
+	if err != nil || reason != "" {
+		t.Fatal(reason, err)
+	}
+	s.Seen = &stage.Seen{}
+	s.Seen.Set(nil, []stage.Ahead{{TableAhead: *columns}})
+	masking, appends := b.stager(), 0
+	masking.Shape = masks("t", "card")
+	b.volume.onAppend = func(kind string) {
+		if kind != string(ledger.KindChanges) {
+			return
+		}
+		if appends++; appends == 1 {
+			b.snapshot(masking, "t")
+		}
+	}
+	b.drain(s)
+	if appends != 1 {
+		t.Errorf("%d entries were tried, want the one whose place the full load took", appends)
+	}
+	for name, data := range b.volume.files {
+		if strings.Contains(string(data), "confidential") {
+			t.Errorf("%s shows the default", name)
+		}
+	}
+}
+
 // Another run stages changes between each snapshot and its begin entry. After
 // the snapshot has lost its place once, that run's next entry waits for it.
 func TestSnapshotThatWouldAlwaysLoseItsPlace(t *testing.T) {

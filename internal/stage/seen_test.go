@@ -33,6 +33,12 @@ func TestColumnsOfALookForAnEntry(t *testing.T) {
 		"from before a change":          {func(g given) { g.found.After = 4 }, false, false},
 		"known":                         {func(g given) { g.table.Ahead = &known }, false, false},
 		"in place of others":            {func(g given) { g.table.Ahead = &other }, true, true},
+		"of a table with a snapshot under way": {func(g given) {
+			g.state.Open[6] = &ledger.OpenBegin{Number: 6, Pending: watches(tableU, tableT)}
+		}, false, false},
+		"beside a snapshot of another table": {func(g given) {
+			g.state.Open[6] = &ledger.OpenBegin{Number: 6, Pending: watches(tableU), Watched: watches(tableT)}
+		}, true, true},
 		"of a table that the entry changes": {func(g given) { *g.changed = []ledger.TableChanges{{Table: tableU}, {Table: tableT}} },
 			false, true},
 		"beside changes of another table": {func(g given) { *g.changed = []ledger.TableChanges{{Table: tableU}} }, true, true},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ingest-tool/ingest/internal/ledger"
 	"github.com/ingest-tool/ingest/internal/postgres"
+	"github.com/ingest-tool/ingest/internal/schema"
 )
 
 // WitnessOf returns what the catalog says about a relation. Its Published field
@@ -48,7 +49,8 @@ func (s *Seen) Set(witnesses []ledger.TableWitness, ahead []Ahead) {
 }
 
 // columns returns the columns that differ from the ledger's. It skips tables in
-// changed.
+// changed, and those whose snapshot is under way: it brings its own columns, and
+// may hide a default that a birth shows.
 func (s *Seen) columns(state *ledger.State, changed []ledger.TableChanges) []ledger.TableAhead {
 	if s == nil {
 		return nil
@@ -59,12 +61,22 @@ func (s *Seen) columns(state *ledger.State, changed []ledger.TableChanges) []led
 	for _, a := range s.ahead {
 		t := state.Tables[a.Table]
 		if state.Current(t) && t.Snapshot.Begin == a.Begin && t.Reload == nil && state.LastChange(a.Table) == a.After &&
-			!t.Ahead.Equal(&a.TableAhead) &&
+			!underWay(state, a.Table) && !t.Ahead.Equal(&a.TableAhead) &&
 			!slices.ContainsFunc(changed, func(c ledger.TableChanges) bool { return c.Table == a.Table }) {
 			list = append(list, a.TableAhead)
 		}
 	}
 	return list
+}
+
+// underWay reports whether a snapshot of the table is being taken.
+func underWay(state *ledger.State, table schema.TableName) bool {
+	for _, o := range state.Open {
+		if o.Pending[table] {
+			return true
+		}
+	}
+	return false
 }
 
 // news returns the witnesses that differ from the ledger's.
