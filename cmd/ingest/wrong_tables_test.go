@@ -108,14 +108,15 @@ func TestNamesThatTheTargetCannotHold(t *testing.T) {
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE good (id int PRIMARY KEY)", "CREATE TABLE meta (id int PRIMARY KEY, _op text)",
 		`CREATE TABLE twice (id int PRIMARY KEY, "Name" text, name text)`, `CREATE TABLE "a b" (id int PRIMARY KEY)`)
+	meta, twice := `rename."_op" = "op" under [tables."public.meta"]`, `rename."name" = "name_2" under [tables."public.twice"]`
 	b.finds(failure.Source, finding.Problem, "public.meta", `column "_op" has the name of a metadata column`,
-		"give it another name: rename = ")
+		"give it another name: "+meta)
 	b.finds(failure.Source, finding.Problem, "public.twice", `columns "Name" and "name" differ only in case`,
-		"give it another name: rename = ")
+		"give it another name: "+twice)
 	b.finds(failure.Source, finding.Note, "public.a b", "it becomes "+benchCatalog+".bronze.a_b", "")
 	b.fails(failure.Tables, `2 of 4 tables failed, the first: table public.meta: column "_op" has the name`,
-		"give it another name: rename = ", "full-load")
-	b.fails(failure.Source, `table public.twice: columns "Name" and "name"`, "give it another name: rename = ",
+		"give it another name: "+meta, "full-load")
+	b.fails(failure.Source, `table public.twice: columns "Name" and "name"`, "give it another name: "+twice,
 		"full-load", "--tables", "twice")
 	b.env["INGEST_SOURCE_EXCLUDE"] = "meta,twice"
 	b.works("full-load")
@@ -139,7 +140,7 @@ func TestNamesThatHoldVariables(t *testing.T) {
 	b.exec("CREATE TABLE good (id int PRIMARY KEY)", `CREATE TABLE col (id int PRIMARY KEY, "a${x}" text)`,
 		`CREATE TABLE "t${env:HOME}" (id int PRIMARY KEY)`, `CREATE TABLE "open${" (id int PRIMARY KEY, "}" int)`)
 	b.finds(failure.Source, finding.Problem, "public.col", `the name of column "a${x}" holds ${…}`,
-		`give it another name: rename = { "a${x}" = "…" }`)
+		`give it another name: rename."a${x}" = "a_x" under [tables."public.col"]`)
 	table := `name = "…" under [tables."public.t${env:HOME}"]`
 	b.finds(failure.Source, finding.Problem, "public.t${env:HOME}", `it would become "t${env:HOME}", and that name holds ${…}`, table)
 	b.fails(failure.Tables, "2 of 4 tables failed", "give it another name: ", "full-load")
@@ -161,7 +162,7 @@ func TestNamesThatHoldVariables(t *testing.T) {
 		t.Errorf("%d rows, want 2", n)
 	}
 	b.exec(`ALTER TABLE good ADD COLUMN "new${x}" int`, "INSERT INTO good VALUES (1, 2)")
-	b.fails(failure.Usage, `the name of column "new${x}" holds ${…}`, `give it another name: rename = { "new${x}" = "…" }`, "cdc")
+	b.fails(failure.Usage, `the name of column "new${x}" holds ${…}`, `give it another name: rename."new${x}" = "new_x" under [tables."public.good"]`, "cdc")
 }
 
 func TestTablesOfOneTarget(t *testing.T) {

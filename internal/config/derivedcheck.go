@@ -18,7 +18,7 @@ type DerivedSource struct {
 }
 
 // CheckDerived returns what keeps the tables beside a log from being what the configuration asks for.
-// It does not check names: these are checked together with those of the other tables.
+// It does not check names of tables: these are checked together with those of the other tables.
 func (c *Config) CheckDerived(t DerivedSource) []shape.Problem {
 	d := c.Derived(t.Table)
 	of := c.Shape.Of(t.Table)
@@ -36,6 +36,9 @@ func (c *Config) CheckDerived(t DerivedSource) []shape.Problem {
 	}
 	for _, column := range d.HistoryExcept {
 		out = append(out, c.checkExcept(t, d, of, column)...)
+	}
+	if d.Kept() {
+		out = append(out, of.CheckBeside(of.Columns(t.Columns))...)
 	}
 	return out
 }

@@ -4,7 +4,11 @@
 // It imports nothing of this project and knows no domain.
 package failure
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // Kind says whose fault an error is. Its number is the process's exit code.
 type Kind int
@@ -44,6 +48,39 @@ func (e *Error) WithHint(format string, args ...any) *Error {
 	e.Hint = fmt.Sprintf(format, args...)
 	return e
 }
+
+// All makes one error of several: the text and the hint of each, in their order, without repetition.
+// Its kind is the first one's. All of one error is that error; All of none is nil.
+func All(errs []error) error {
+	if len(errs) == 0 {
+		return nil
+	}
+	if len(errs) == 1 {
+		return errs[0]
+	}
+	var hints []string
+	for _, err := range errs {
+		if hint := HintOf(err); hint != "" && !slices.Contains(hints, hint) {
+			hints = append(hints, hint)
+		}
+	}
+	return &Error{Kind: KindOf(errs[0]), Err: all(errs), Hint: strings.Join(hints, "; ")}
+}
+
+// all is errors.Join in one line.
+type all []error
+
+func (a all) Error() string {
+	var texts []string
+	for _, err := range a {
+		if text := err.Error(); !slices.Contains(texts, text) {
+			texts = append(texts, text)
+		}
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (a all) Unwrap() []error { return a }
 
 // Wrap gives err a kind unless it has one already. A nil err stays nil.
 func Wrap(kind Kind, err error) error {

@@ -1,5 +1,6 @@
 // Package finding defines what a look at one end found, and how bad it is. A check lists findings; a
-// run takes the first problem among them as its error. So each rule has one sentence.
+// run takes the problems of a table, or the first problem of an end, as its error. So each rule has one
+// sentence.
 //
 // It imports failure alone and knows no domain.
 package finding
@@ -52,6 +53,18 @@ func First(findings []Finding) error {
 		}
 	}
 	return nil
+}
+
+// All makes one error of all problems, with the text and the remedy of each. It returns nil if there
+// are none.
+func All(findings []Finding) error {
+	var errs []error
+	for _, f := range findings {
+		if f.Level == Problem {
+			errs = append(errs, failure.New(f.Kind, "%s", f.What).WithHint("%s", f.Remedy))
+		}
+	}
+	return failure.All(errs)
 }
 
 // Err counts the problems of a check. Its kind and its hint are the first problem's.

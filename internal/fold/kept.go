@@ -69,16 +69,16 @@ type Batch struct {
 }
 
 // PositionSnapshot is the position row's column that names the snapshot.
-const PositionSnapshot = "_snapshot"
+const PositionSnapshot = schema.KeptSnapshot
 
 // Columns that only kept tables have. Their other metadata columns are those of
 // logs.
 const (
 	columnSnapshot = PositionSnapshot
-	columnStart    = "__START_AT"
-	columnEnd      = "__END_AT"
-	columnEndEntry = "_end_entry"
-	columnEndLSN   = "_end_lsn"
+	columnStart    = schema.KeptStart
+	columnEnd      = schema.KeptEnd
+	columnEndEntry = schema.KeptEndEntry
+	columnEndLSN   = schema.KeptEndLSN
 )
 
 // opPosition is the _op of the position row.
@@ -92,10 +92,7 @@ var (
 
 // IsColumn reports whether name is a column that a kept table adds, in any
 // case.
-func IsColumn(name string) bool {
-	return slices.ContainsFunc([]string{columnSnapshot, columnStart, columnEnd, columnEndEntry, columnEndLSN},
-		func(own string) bool { return strings.EqualFold(own, name) })
-}
+func IsColumn(name string) bool { return schema.IsKept(name) }
 
 // columns lists the columns of the builder: the source's columns, then the
 // former ones.

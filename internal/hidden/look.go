@@ -141,8 +141,8 @@ func (l *Look) change(ctx context.Context, conn *pgx.Conn, t *ledger.TableState,
 		return nil, r.Illegible[i].String(), nil
 	}
 	if problems := l.Names.Misshaped(as); len(problems) > 0 {
-		return nil, "", failure.New(failure.Usage, "the configuration does not fit %s: %s", t.Table, problems[0].What).
-			WithHint("%s", problems[0].Remedy)
+		return nil, "", failure.New(failure.Usage, "the configuration does not fit %s: %s", t.Table, shape.What(problems)).
+			WithHint("%s", shape.Remedies(problems))
 	}
 	columns, reason, err := l.otherColumns(ctx, conn, t, as)
 	if reason = cmp.Or(reason, reshaped(l.Names.Config.Shape.Of(t.Table), as, t)); reason != "" || err != nil {

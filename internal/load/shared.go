@@ -19,7 +19,7 @@ type needs struct {
 // have. A table that has since been loaded under another name is not listed.
 func (l *Loader) refused(state *ledger.State) map[schema.TableName]error {
 	heirs := state.ByOIDs()
-	errs, of, byName := map[schema.TableName]error{}, map[schema.TableName][]needs{}, map[string][]needs{}
+	errs, of, byName := map[schema.TableName][]error{}, map[schema.TableName][]needs{}, map[string][]needs{}
 	for _, t := range state.Sorted() {
 		if !state.Current(t) || heirs[t.OID] != t {
 			continue
@@ -28,7 +28,7 @@ func (l *Loader) refused(state *ledger.State) map[schema.TableName]error {
 		if l.Kept != nil {
 			kept, err := l.Kept(t)
 			if err != nil {
-				errs[t.Table] = err
+				errs[t.Table] = append(errs[t.Table], err)
 			}
 			for _, target := range kept {
 				of[t.Table] = append(of[t.Table], needs{t.Table, target, false})
@@ -41,12 +41,16 @@ func (l *Loader) refused(state *ledger.State) map[schema.TableName]error {
 	}
 	for table, names := range of {
 		for _, n := range names {
-			if all := byName[schema.FoldCase(n.target.Name)]; len(all) > 1 && errs[table] == nil {
-				errs[table] = shared(table, all)
+			if all := byName[schema.FoldCase(n.target.Name)]; len(all) > 1 {
+				errs[table] = append(errs[table], shared(table, all))
 			}
 		}
 	}
-	return errs
+	out := map[schema.TableName]error{}
+	for table, found := range errs {
+		out[table] = failure.All(found)
+	}
+	return out
 }
 
 // shared is the error that several objects need one name, and one of them is a

@@ -228,8 +228,10 @@ func (l *look) targets(ctx context.Context, usable []postgres.Relation) error {
 		if err != nil {
 			return err
 		}
-		if found != nil {
-			l.Add(found.Finding(r.Name))
+		for _, f := range found {
+			l.Add(f.Finding(r.Name))
+		}
+		if len(found) > 0 {
 			continue
 		}
 		l.Add(listed.Changed(r.Name)...)

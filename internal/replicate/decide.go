@@ -15,7 +15,6 @@ import (
 	"github.com/ingest-tool/ingest/internal/postgres"
 	"github.com/ingest-tool/ingest/internal/postgres/publication"
 	"github.com/ingest-tool/ingest/internal/schema"
-	"github.com/ingest-tool/ingest/internal/target"
 )
 
 // decider looks at both ends and decides which tables get a snapshot, before anything is written.
@@ -176,12 +175,18 @@ func (d *decider) refuse(ctx context.Context, relations []postgres.Relation) ([]
 		if len(found) == 0 {
 			return false
 		}
-		err := failure.New(failure.Source, "table %s: %s", r.Name, found[0].What).WithHint("%s", found[0].Remedy)
-		p.log.Error("the table cannot be loaded; the others continue", "table", r.Name.String(), "because",
-			found[0].What, "remedy", found[0].Remedy)
-		d.s.table(p, r.Name).fail(err)
+		d.refused(r.Name, found)
 		return true
 	}), nil
+}
+
+// refused logs the problems of a table and puts all of them into its summary.
+func (d *decider) refused(table schema.TableName, found []finding.Finding) {
+	for _, f := range found {
+		d.p.log.Error("the table cannot be loaded; the others continue", "table", table.String(), "because", f.What, "remedy", f.Remedy)
+	}
+	err := finding.All(found)
+	d.s.table(d.p, table).fail(failure.New(failure.KindOf(err), "table %s: %w", table, err))
 }
 
 // errOccupied means that no table has a target that it may use.
@@ -198,29 +203,32 @@ func (d *decider) unoccupied(ctx context.Context, relations []postgres.Relation,
 	if err != nil {
 		return nil, err
 	}
-	var first *target.Occupation
+	var first error
 	var out []postgres.Relation
 	for _, r := range relations {
 		then := "ingest full-load --tables " + r.Name.Argument()
-		found, err := listed.By(ctx, r.Name, then)
-		if err == nil && found != nil && found.Kind == failure.Conflict && confirm {
-			found, err = listed.Confirm(ctx, found, r.Name, then)
+		occupied, err := listed.By(ctx, r.Name, then)
+		if err == nil && confirm {
+			occupied, err = listed.Confirm(ctx, occupied, r.Name, then)
 		}
 		if err != nil {
 			return nil, err
 		}
-		if found == nil {
+		if len(occupied) == 0 {
 			out = append(out, r)
 			continue
 		}
-		p.log.Error("the table cannot be loaded; the others continue", "table", r.Name.String(), "because", found.What, "remedy", found.Remedy)
-		d.s.table(p, r.Name).fail(failure.New(found.Kind, "table %s: %s", r.Name, found.What).WithHint("%s", found.Remedy))
+		var found []finding.Finding
+		for _, o := range occupied {
+			found = append(found, o.Finding(r.Name))
+		}
+		d.refused(r.Name, found)
 		if first == nil {
-			first = found
+			first = finding.All(found)
 		}
 	}
 	if len(out) == 0 && first != nil {
-		return nil, failure.New(first.Kind, "%w, the first: %s", errOccupied, first.What).WithHint("%s", first.Remedy)
+		return nil, failure.New(failure.KindOf(first), "%w, the first: %w", errOccupied, first)
 	}
 	return out, nil
 }

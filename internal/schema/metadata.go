@@ -67,3 +67,24 @@ func IsMeta(name string) bool {
 	}
 	return false
 }
+
+// Names of the metadata columns that only the tables beside a log have: those of the current state and
+// of the history.
+const (
+	KeptSnapshot = "_snapshot"
+	KeptStart    = "__START_AT"
+	KeptEnd      = "__END_AT"
+	KeptEndEntry = "_end_entry"
+	KeptEndLSN   = "_end_lsn"
+)
+
+// IsKept reports whether name is the name of a column that only the tables beside a log have. It
+// ignores case.
+func IsKept(name string) bool {
+	for _, own := range []string{KeptSnapshot, KeptStart, KeptEnd, KeptEndEntry, KeptEndLSN} {
+		if strings.EqualFold(own, name) {
+			return true
+		}
+	}
+	return false
+}

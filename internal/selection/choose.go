@@ -29,7 +29,7 @@ type Selection struct {
 
 // Tables reads the catalog and chooses the tables: those that names lists, or, without names, those
 // that the configuration selects. It leaves out a table whose target is taken and calls clash for it.
-// If clash is nil, the first such table is an error.
+// If clash is nil, such tables are an error, which names all of them.
 func (s *Selection) Tables(ctx context.Context, conn *pgx.Conn, names []string,
 	clash func(schema.TableName, error)) ([]postgres.Relation, error) {
 	patterns := make([]config.Pattern, len(names))
@@ -159,6 +159,7 @@ func (s *Selection) named(all []postgres.Relation, names []string, patterns []co
 func (s *Selection) usable(relations []postgres.Relation, clash func(schema.TableName, error)) ([]postgres.Relation, error) {
 	var out []postgres.Relation
 	var renamed error
+	var refusals []error
 	claims := (target.Names{Config: s.Config}).Claims(s.State)
 	for _, r := range relations {
 		if why := Unreplicable(&r); why != "" {
@@ -170,7 +171,11 @@ func (s *Selection) usable(relations []postgres.Relation, clash func(schema.Tabl
 			continue
 		}
 		if found := claims.Take(r.Name); len(found) > 0 {
-			err := claims.Refusal(found[0])
+			var errs []error
+			for _, c := range found {
+				errs = append(errs, claims.Refusal(c))
+			}
+			err := failure.All(errs)
 			former, goesOn := claims.GoesOn(found[0], &r)
 			switch {
 			case clash != nil:
@@ -180,11 +185,14 @@ func (s *Selection) usable(relations []postgres.Relation, clash func(schema.Tabl
 					"because", "it is "+former.String()+" under another name of the same target, and its changes go on there")
 				renamed = err
 			default:
-				return nil, err
+				refusals = append(refusals, err)
 			}
 			continue
 		}
 		out = append(out, r)
+	}
+	if len(refusals) > 0 {
+		return nil, failure.All(refusals)
 	}
 	if len(out) == 0 && renamed != nil {
 		return nil, renamed

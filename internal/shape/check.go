@@ -15,6 +15,26 @@ type Problem struct {
 	Mistake           Mistake // of the rules themselves, if any
 }
 
+// What describes problems in one line; "" if there are none.
+func What(problems []Problem) string {
+	whats := make([]string, len(problems))
+	for i, p := range problems {
+		whats[i] = p.What
+	}
+	return strings.Join(whats, "; ")
+}
+
+// Remedies are what fixes the problems, in one line.
+func Remedies(problems []Problem) string {
+	var remedies []string
+	for _, p := range problems {
+		if p.Remedy != "" && !slices.Contains(remedies, p.Remedy) {
+			remedies = append(remedies, p.Remedy)
+		}
+	}
+	return strings.Join(remedies, "; ")
+}
+
 // Mistake is an error in the rules themselves, whatever the column is.
 type Mistake int
 
@@ -36,10 +56,7 @@ func (s *Shape) Check(columns []schema.Column, key []string) []Problem {
 		isKey := slices.Contains(key, c.Name)
 		out = append(out, s.checkColumn(c, isKey)...)
 	}
-	if p := CheckNames(s.Columns(columns)); p != nil {
-		out = append(out, *p)
-	}
-	return out
+	return append(out, s.CheckNames(s.Columns(columns))...)
 }
 
 // unknown finds options of an exact section that name missing columns: a misspelt mask hides nothing.
@@ -105,38 +122,4 @@ func (s *Shape) checkColumn(c schema.Column, isKey bool) []Problem {
 		problem("", "it can become "+strings.Join(targets(c.Postgres), ", "), "column %q (%s) cannot become %s", c.Name, c.Postgres.Name, to)
 	}
 	return out
-}
-
-// CheckNames refuses columns whose names the target cannot hold together.
-func CheckNames(columns []schema.Column) *Problem {
-	seen := map[string]schema.Column{}
-	remedy := func(c schema.Column) string {
-		return fmt.Sprintf("give it another name: rename = { %q = \"…\" }, or leave it out with exclude_columns, "+
-			"in its table's section of the configuration", c.Name)
-	}
-	for _, c := range columns {
-		name := c.Target()
-		if schema.HoldsVariable(name) {
-			what := fmt.Sprintf("the name of column %q holds ${…}", c.Name)
-			if name != c.Name {
-				what = fmt.Sprintf("column %q would become %q, which holds ${…}", c.Name, name)
-			}
-			return &Problem{What: what, Why: "Databricks may replace it by a variable's value in every statement", Remedy: remedy(c)}
-		}
-		if schema.IsMeta(name) {
-			return &Problem{What: fmt.Sprintf("column %q has the name of a metadata column", c.Name), Remedy: remedy(c)}
-		}
-		folded := schema.FoldCase(name)
-		other, ok := seen[folded]
-		switch {
-		case ok && other.Target() == other.Name && name == c.Name:
-			return &Problem{
-				What: fmt.Sprintf("columns %q and %q differ only in case, and Delta does not distinguish them", other.Name, c.Name), Remedy: remedy(c),
-			}
-		case ok:
-			return &Problem{What: fmt.Sprintf("columns %q and %q would both become %q", other.Name, c.Name, name), Remedy: remedy(c)}
-		}
-		seen[folded] = c
-	}
-	return nil
 }

@@ -46,10 +46,7 @@ func (b *binding) decide(ctx context.Context) (obstacle string, err error) {
 	if i := slices.IndexFunc(b.columns, func(col schema.Column) bool { return !b.text.Legible(col.Name) }); i >= 0 {
 		return b.text.IllegibleColumn(b.columns[i]).String(), nil
 	}
-	if problem := shape.CheckNames(b.columns); problem != nil {
-		return problem.What, nil
-	}
-	return "", nil
+	return shape.What(b.rules.CheckNames(b.columns)), nil
 }
 
 // relation returns the relation whose changes go to p.

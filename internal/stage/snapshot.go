@@ -15,6 +15,7 @@ import (
 	"github.com/ingest-tool/ingest/internal/ledger"
 	"github.com/ingest-tool/ingest/internal/postgres"
 	"github.com/ingest-tool/ingest/internal/schema"
+	"github.com/ingest-tool/ingest/internal/shape"
 	"github.com/ingest-tool/ingest/internal/wait"
 )
 
@@ -288,7 +289,7 @@ func (s *Stager) became(r, now *postgres.Relation) string {
 	as.Published = r.Published
 	done := ledger.Done{Columns: as.PublishedColumns(), PrimaryKey: now.PrimaryKey, Identity: now.Identity}
 	if problems := s.Shape.Of(r.Name).Check(done.Columns, done.Key()); len(problems) > 0 {
-		return "was altered so that the configuration does not fit (" + problems[0].What + ")"
+		return "was altered so that the configuration does not fit (" + shape.What(problems) + ")"
 	}
 	return ""
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/ingest-tool/ingest/internal/schema"
 )
 
-// beside returns what occupies a name that loads need beside a table's log. It returns nil if only
-// this pipeline's own objects have these names.
-func (o *Occupied) beside(table schema.TableName, then string) *Occupation {
+// beside returns what occupies the names that loads need beside a table's log. It returns nothing if
+// only this pipeline's own objects have these names.
+func (o *Occupied) beside(table schema.TableName, then string) (out []Occupation) {
 	for _, c := range o.names.keptNames(table) {
 		info := o.tables[schema.FoldCase(c.name)]
 		if info == nil {
@@ -32,15 +32,15 @@ func (o *Occupied) beside(table schema.TableName, then string) *Occupation {
 		}
 		switch {
 		case c.view() && !isView, !c.view() && !isTable:
-			return &Occupation{target, fmt.Sprintf("%s would be named %s, which is %s", c.of(table), target.Display(), what),
-				mayGo, failure.Destination}
+			out = append(out, Occupation{target, fmt.Sprintf("%s would be named %s, which is %s", c.of(table), target.Display(), what),
+				mayGo, failure.Destination})
 		case !o.made(info):
 			what = fmt.Sprintf("%s would be named %s, and %s of that name is not this pipeline's: %s", c.of(table), target.Display(), what,
 				bronze.Whose(info.Properties))
-			return &Occupation{target, what, mayGo, failure.Conflict}
+			out = append(out, Occupation{target, what, mayGo, failure.Conflict})
 		}
 	}
-	return nil
+	return out
 }
 
 // made reports by the properties whether this pipeline made a table or a view.

@@ -46,8 +46,8 @@ func (n Names) Kept(t *ledger.TableState) ([]databricks.Table, error) {
 	if t.Snapshot == nil {
 		return names, nil
 	}
-	for _, o := range n.unnameable(t.Table) {
-		return names, refusalOf(t.Table, o.What, o.Remedy)
+	if errs := refusals(t.Table, n.unnameable(t.Table)); len(errs) > 0 {
+		return names, failure.All(errs)
 	}
 	source := config.DerivedSource{Table: t.Table, Columns: t.Snapshot.Columns, Key: t.Snapshot.Key()}
 	key := n.Config.Derived(t.Table).KeyOf(source.Key)
@@ -57,16 +57,20 @@ func (n Names) Kept(t *ledger.TableState) ([]databricks.Table, error) {
 	if t.Reload != nil && (len(key) == 0 || !keyIsThere) {
 		return names, nil
 	}
-	for _, problem := range n.Config.CheckDerived(source) {
-		if problem.Mistake == shape.NoMistake || !keyIsThere {
-			return names, refusalOf(t.Table, problem.What, problem.Remedy)
-		}
+	problems := n.Config.CheckDerived(source)
+	if len(names) > 0 { // also columns that came since the snapshot
+		problems = append(problems, n.Config.Shape.Of(t.Table).CheckBeside(t.Columns)...)
 	}
-	return names, nil
+	problems = slices.DeleteFunc(problems, func(p shape.Problem) bool { return isMistake(p) && keyIsThere })
+	return names, failure.All(refusals(t.Table, obstacles(t.Table, problems)))
 }
 
-func refusalOf(table schema.TableName, what, remedy string) error {
-	return failure.New(failure.Tables, "table %s: %s", table, what).WithHint("%s", remedy)
+// refusals are the errors of a load for what a table cannot have.
+func refusals(table schema.TableName, found []finding.Finding) (errs []error) {
+	for _, f := range found {
+		errs = append(errs, failure.New(failure.Tables, "table %s: %s", table, f.What).WithHint("%s", f.Remedy))
+	}
+	return errs
 }
 
 // CurrentView is the view of a table's current state, over the columns of the target. It returns false

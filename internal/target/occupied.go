@@ -48,22 +48,30 @@ func (n Names) List(ctx context.Context, workspace *databricks.Workspace, state 
 	return o, err
 }
 
-// By returns what occupies the name of a table's target, or a name beside it. It returns nil if a full
-// load may replace what is there. then is the command to run afterwards.
-func (o *Occupied) By(ctx context.Context, table schema.TableName, then string) (*Occupation, error) {
-	found, err := o.byLog(ctx, table, then)
-	if found != nil || err != nil {
-		return found, err
+// By returns what occupies the name of a table's target, and the names beside it. It returns nothing
+// if a full load may replace what is there. then is the command to run afterwards.
+func (o *Occupied) By(ctx context.Context, table schema.TableName, then string) ([]Occupation, error) {
+	found := o.beside(table, then)
+	log, err := o.byLog(ctx, table, then)
+	if log != nil {
+		found = slices.Insert(found, 0, *log)
 	}
-	return o.beside(table, then), nil
+	return found, err
 }
 
-// Confirm is By with the occupied target's own properties: Unity Catalog may show them late.
-func (o *Occupied) Confirm(ctx context.Context, found *Occupation, table schema.TableName, then string) (*Occupation, error) {
-	info := o.tables[schema.FoldCase(found.Target.Name)]
-	var err error
-	if info.Properties, err = bronze.ShownProperties(ctx, o.workspace.Warehouse(), found.Target); err != nil {
-		return found, err
+// Confirm is By with the own properties of the targets that another pipeline seems to have: Unity
+// Catalog may show properties late.
+func (o *Occupied) Confirm(ctx context.Context, found []Occupation, table schema.TableName, then string) ([]Occupation, error) {
+	late := slices.DeleteFunc(slices.Clone(found), func(f Occupation) bool { return f.Kind != failure.Conflict })
+	if len(late) == 0 {
+		return found, nil
+	}
+	for _, f := range late {
+		info := o.tables[schema.FoldCase(f.Target.Name)]
+		var err error
+		if info.Properties, err = bronze.ShownProperties(ctx, o.workspace.Warehouse(), f.Target); err != nil {
+			return found, err
+		}
 	}
 	return o.By(ctx, table, then)
 }

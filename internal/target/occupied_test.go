@@ -59,12 +59,13 @@ func TestWhatHasTheNameOfATarget(t *testing.T) {
 		if c.cached {
 			o.cache = &loads.Cache{Tables: map[schema.TableName]loads.Table{public("t"): {Snapshot: 3}}}
 		}
-		found, err := o.By(t.Context(), public("t"), "then this")
+		all, err := o.By(t.Context(), public("t"), "then this")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if found == nil {
-			found = &Occupation{}
+		found := Occupation{}
+		if len(all) > 0 {
+			found = all[0]
 		}
 		check(t, what, found.What, c.want)
 		if found.Kind != c.kind || !strings.Contains(found.Remedy, c.remedy) ||
@@ -109,12 +110,13 @@ func TestWhatHasTheNameOfSomethingKept(t *testing.T) {
 			failure.Destination, "which is a foreign table", "else give it another name"},
 	} {
 		o := &Occupied{names: names, root: root, state: state, tables: map[string]*databricks.TableInfo{schema.FoldCase(c.name): &c.info}}
-		found, err := o.By(t.Context(), public("t"), "then this")
+		all, err := o.By(t.Context(), public("t"), "then this")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if found == nil {
-			found = &Occupation{}
+		found := Occupation{}
+		if len(all) > 0 {
+			found = all[0]
 		}
 		check(t, what, found.What, c.want)
 		if found.Kind != c.kind || !strings.Contains(found.Remedy, c.remedy) ||
@@ -128,7 +130,7 @@ func TestWhatHasTheNameOfSomethingKept(t *testing.T) {
 		t.Error("what says nothing of a ledger is this pipeline's")
 	}
 	o.root, o.cache, o.tables["t"] = root, &loads.Cache{}, &databricks.TableInfo{Kind: "MANAGED"}
-	if found, err := o.By(t.Context(), public("t"), "then this"); found == nil || err != nil {
+	if found, err := o.By(t.Context(), public("t"), "then this"); len(found) == 0 || err != nil {
 		t.Errorf("a table that says nothing of a ledger is this pipeline's: %v", err)
 	}
 }

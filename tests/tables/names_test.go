@@ -69,8 +69,8 @@ func TestColumnsThatAreRefused(t *testing.T) {
 		`"σα" int, "ςα" int`:  `table public.meta: columns "σα" and "ςα" differ only in case`,
 	} {
 		b.exec("DROP TABLE meta", "CREATE TABLE meta (id int PRIMARY KEY, "+columns+")")
-		b.refused(what, "give it another name: rename = ")
-		b.finds(finding.Problem, "public.meta", what[len("table public.meta: "):], "give it another name: rename = ")
+		b.refused(what, `give it another name: rename."`)
+		b.finds(finding.Problem, "public.meta", what[len("table public.meta: "):], `give it another name: rename."`)
 	}
 }
 
