@@ -70,10 +70,11 @@ func TestAllCollisionsOfATable(t *testing.T) {
 		}
 	}
 	b.env["INGEST_LOAD_CURRENT"] = "table"
-	b.finds(failure.Source, finding.Problem, "public.kept", `column "_snapshot" has the name of a metadata column of the tables beside the log`,
-		`rename."_snapshot" = "snapshot" under [tables."public.kept"]`)
+	b.finds(failure.Source, finding.Problem, "public.kept",
+		`column "_snapshot" has the name of a metadata column of the tables beside the log`, `rename."_snapshot" = "snapshot" under [tables."public.kept"]`)
 	b.finds(failure.Source, finding.Problem, "public.kept", `column "_end_lsn" has the name of`, `rename."_end_lsn" = "end_lsn"`)
-	b.configure("[tables.\"public.t\"]\n" + lines + "[tables.\"public.kept\"]\nrename._snapshot = \"snapshot\"\nrename._end_lsn = \"end_lsn\"\n")
+	b.configure("[tables.\"public.t\"]\n" + lines +
+		"[tables.\"public.kept\"]\nrename._snapshot = \"snapshot\"\nrename._end_lsn = \"end_lsn\"\n")
 	b.works("full-load")
 	b.works("verify", "--full")
 	if n := b.rows("t_current"); n != 1 {
@@ -88,7 +89,8 @@ func TestAllTablesOfOneTarget(t *testing.T) {
 	b.exec("CREATE TABLE artist (id int PRIMARY KEY)", "CREATE TABLE album (id int PRIMARY KEY)", "CREATE SCHEMA shop",
 		`CREATE TABLE shop."Artist" (id int PRIMARY KEY)`, "CREATE TABLE shop.album (id int PRIMARY KEY)")
 	b.env["INGEST_SOURCE_SCHEMAS"] = "public,shop"
-	for _, what := range []string{"tables public.artist and shop.Artist would both become", "tables public.album and shop.album would both become"} {
+	for _, what := range []string{"tables public.artist and shop.Artist would both become",
+		"tables public.album and shop.album would both become"} {
 		b.fails(failure.Usage, what, `load.table_name = "{schema}_{table}"`, "full-load")
 	}
 	b.noSlot()

@@ -55,7 +55,8 @@ func TestAllNamesThatCollide(t *testing.T) {
 			`column "_Op" has the name of a metadata column -> rename."_Op" = "op_2"` + here,
 		}, nil},
 		"beside the log": {Rules{}, columnsOf("_snapshot", "__start_at", "_end_entry", "_SNAPSHOT"), []string{
-			`columns "_snapshot" and "_SNAPSHOT" differ only in case, and Delta does not distinguish them -> rename."_SNAPSHOT" = "SNAPSHOT_2"` + here,
+			`columns "_snapshot" and "_SNAPSHOT" differ only in case, and Delta does not distinguish them` +
+				` -> rename."_SNAPSHOT" = "SNAPSHOT_2"` + here,
 		}, []string{
 			`column "_snapshot" has the name of a metadata column of the tables beside the log -> rename."_snapshot" = "snapshot"` + here,
 			`column "__start_at" has the name of a metadata column of the tables beside the log -> rename."__start_at" = "start_at"` + here,
@@ -91,7 +92,8 @@ func TestAllNamesThatCollide(t *testing.T) {
 func TestAllLinesTogetherFixATable(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.OneOf(
-			rapid.SampledFrom([]string{"_op", "_OP", "op", "OP_2", "_snapshot", "snapshot", "__END_AT", "end_at", "${x}", "x", "X_2", "a b", "a-b", "aB"}),
+			rapid.SampledFrom([]string{"_op", "_OP", "op", "OP_2", "_snapshot", "snapshot", "__END_AT", "end_at", "${x}", "x", "X_2", "a b",
+				"a-b", "aB"}),
 			rapid.StringMatching(`[_aAbB"\\é-]{1,4}|\$\{[aA_]*\}`), rapid.StringMatching(`[aAé]{126,127}`),
 		)
 		names := rapid.SliceOfNDistinct(name, 1, 12, rapid.ID).Draw(t, "names")

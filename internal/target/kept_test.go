@@ -87,6 +87,31 @@ func TestWhatATableCannotKeep(t *testing.T) {
 	}
 }
 
+// A load names everything that a table cannot have beside its log, also because of a column that came since the snapshot.
+func TestAllThatATableCannotHaveBesideItsLog(t *testing.T) {
+	id, note := column("id", 1), column("note", 2)
+	table := snapshotOf("t", []string{"id"}, id, note)
+	table.Columns = append(slices.Clone(table.Columns), column("_snapshot", 3), column("__END_AT", 4))
+	names := configured(t, "[load]\nhistory = true\n[tables.t]\nhistory_except = [\"id\"]\n")
+	_, err := names.Kept(table)
+	if err == nil {
+		t.Fatal("nothing is refused")
+	}
+	for _, want := range []string{`history_except names column "id"`, `column "_snapshot" has the name of a metadata column`,
+		`column "__END_AT" has the name of a metadata column`} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("no %q in %q", want, err)
+		}
+	}
+	if hint := failure.HintOf(err); !strings.Contains(hint, `rename."_snapshot" = "snapshot"`) ||
+		!strings.Contains(hint, `rename."__END_AT" = "END_AT"`) {
+		t.Errorf("hint %q", hint)
+	}
+	if _, err := configured(t, "").Kept(table); err != nil {
+		t.Errorf("without a table beside the log: %v", err)
+	}
+}
+
 // A name beside a log that Unity Catalog does not take keeps a table from the target, whether or not
 // the log's own name is one that it takes.
 func TestNamesBesideALogThatCannotBe(t *testing.T) {

@@ -1,6 +1,7 @@
 package target
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -132,6 +133,32 @@ func TestWhatHasTheNameOfSomethingKept(t *testing.T) {
 	o.root, o.cache, o.tables["t"] = root, &loads.Cache{}, &databricks.TableInfo{Kind: "MANAGED"}
 	if found, err := o.By(t.Context(), public("t"), "then this"); len(found) == 0 || err != nil {
 		t.Errorf("a table that says nothing of a ledger is this pipeline's: %v", err)
+	}
+}
+
+// A table is not loaded if one of its names is occupied. All of them are reported.
+func TestAllOccupiedNamesOfATable(t *testing.T) {
+	names, state := namesOf(t)
+	d := names.Config.Derived(public("t"))
+	state.Ledger = "mine"
+	foreign := map[string]string{bronze.PropertyLedger: "x"}
+	o := &Occupied{names: names, root: root, state: state, cache: &loads.Cache{}, tables: map[string]*databricks.TableInfo{
+		"t":                                     {Kind: "MANAGED", Properties: foreign},
+		schema.FoldCase(d.CurrentName):          {Kind: "MANAGED", Properties: foreign},
+		config.DataName(d.CurrentName):          {Kind: "MANAGED", Properties: map[string]string{bronze.PropertyLedger: "mine"}},
+		schema.FoldCase(d.HistoryName):          {Kind: "VIEW", Properties: foreign},
+		config.DataName(d.HistoryName) + "_not": {Kind: "VIEW"},
+	}}
+	found, err := o.By(t.Context(), public("t"), "then this")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range found {
+		got = append(got, f.Target.Name)
+	}
+	if want := []string{"t", d.CurrentName, d.HistoryName}; !slices.Equal(got, want) {
+		t.Errorf("occupied are %v, want %v", got, want)
 	}
 }
 
