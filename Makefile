@@ -21,7 +21,7 @@ DUCKDB := ./cmd/... ./internal/chinook/... ./internal/databricks/... ./internal/
 BUDGET := Budget$$|^TestSlowUploadsBoundTheSpool$$
 
 .DEFAULT_GOAL := help
-.PHONY: help build build-static release packages reference man demo test test-all test-whole test-command test-duckdb test-others test-clients test-versions test-deploy-cli test-install test-examples test-spark cover torture mutation race lint fmt bench bench-micro clean need need-extensions
+.PHONY: help build build-static release packages reference man demo test test-all test-whole test-command test-duckdb test-others test-clients test-migration test-versions test-deploy-cli test-install test-examples test-spark cover torture mutation race lint fmt bench bench-micro clean need need-extensions
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -99,6 +99,9 @@ test-versions: ## the tests that need Postgres but no warehouse, on all VERSIONS
 
 test-clients: build ## real Databricks clients against the local workspace: Python connector, dbt (also resources/examples), dlt, JDBC driver
 	@scripts/test-clients
+
+test-migration: need ## docs/migrating-from-dlt.md, followed on tables that dlt itself loads
+	INGEST_TEST_DLT=$$(scripts/need-clients)/dlt/bin/python go test -tags dlt -v -count 1 -timeout 20m -run '^TestMigratingFromDltItself$$' ./cmd/ingest
 
 test-deploy-cli: need ## a deployment by the Databricks CLI (DATABRICKS_CLI, or databricks in PATH) to the local workspace
 	go test -tags databrickscli -v -count 1 -timeout 40m ./tests/deploy

@@ -142,7 +142,7 @@ func TestAllOccupiedNamesOfATable(t *testing.T) {
 	d := names.Config.Derived(public("t"))
 	state.Ledger = "mine"
 	foreign := map[string]string{bronze.PropertyLedger: "x"}
-	o := &Occupied{names: names, root: root, state: state, cache: &loads.Cache{}, tables: map[string]*databricks.TableInfo{
+	o := &Occupied{names: names, root: "/Volumes/mine", state: state, cache: &loads.Cache{}, tables: map[string]*databricks.TableInfo{
 		"t":                                     {Kind: "MANAGED", Properties: foreign},
 		schema.FoldCase(d.CurrentName):          {Kind: "MANAGED", Properties: foreign},
 		config.DataName(d.CurrentName):          {Kind: "MANAGED", Properties: map[string]string{bronze.PropertyLedger: "mine"}},
