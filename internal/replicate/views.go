@@ -6,6 +6,7 @@ import (
 	"github.com/ingest-tool/ingest/internal/config"
 	"github.com/ingest-tool/ingest/internal/databricks"
 	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/ledger"
 	"github.com/ingest-tool/ingest/internal/load/bronze"
 	"github.com/ingest-tool/ingest/internal/load/view"
 	"github.com/ingest-tool/ingest/internal/schema"
@@ -41,6 +42,9 @@ func (p *Pipeline) Views(ctx context.Context, tables []string, printOnly bool) (
 	if err != nil {
 		return nil, err
 	}
+	if err := p.checkViews(chosen); err != nil {
+		return nil, err
+	}
 	views := []View{}
 	for _, t := range chosen {
 		if t.Snapshot == nil {
@@ -50,9 +54,6 @@ func (p *Pipeline) Views(ctx context.Context, tables []string, printOnly bool) (
 			views = append(views, View{Table: t.Table.String(), View: p.names.View(t.Table).Display(), Change: ViewKept})
 			continue
 		}
-		if err := p.names.Claims(p.ledger.State()).CheckView(t.Table); err != nil {
-			return nil, err
-		}
 		v, err := p.makeView(ctx, t.Table, printOnly)
 		if err != nil {
 			return views, err
@@ -60,6 +61,21 @@ func (p *Pipeline) Views(ctx context.Context, tables []string, printOnly bool) (
 		views = append(views, v)
 	}
 	return views, nil
+}
+
+// checkViews returns an error that names all views that cannot have their names.
+func (p *Pipeline) checkViews(tables []*ledger.TableState) error {
+	claims := p.names.Claims(p.ledger.State())
+	var errs []error
+	for _, t := range tables {
+		if t.Snapshot == nil || p.config.Derived(t.Table).Current == config.CurrentTable {
+			continue
+		}
+		if err := claims.CheckView(t.Table); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return failure.All(errs)
 }
 
 // makeView makes one view. A concurrent load may change what the view should be, and may check the

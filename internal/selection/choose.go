@@ -129,7 +129,7 @@ func (s *Selection) named(all []postgres.Relation, names []string, patterns []co
 				if why := Unreplicable(&r); why != "" {
 					e := failure.New(failure.Usage, "%s cannot be loaded: %s", r.Name, why)
 					if names := Illegible(&r); len(names) > 0 {
-						return nil, e.WithHint("%s", names[0].Rename())
+						return nil, e.WithHint("%s", renames(names))
 					}
 					return nil, e.WithHint("leave it out of --tables; `ingest check` lists the tables")
 				}
@@ -164,7 +164,7 @@ func (s *Selection) usable(relations []postgres.Relation, clash func(schema.Tabl
 	for _, r := range relations {
 		if why := Unreplicable(&r); why != "" {
 			if names := Illegible(&r); len(names) > 0 {
-				s.Log.Warn("left out", "relation", r.Name.String(), "because", why, "fix", names[0].Rename())
+				s.Log.Warn("left out", "relation", r.Name.String(), "because", why, "fix", renames(names))
 			} else {
 				s.Log.Info("left out", "relation", r.Name.String(), "because", why)
 			}
@@ -208,9 +208,22 @@ func (s *Selection) usable(relations []postgres.Relation, clash func(schema.Tabl
 // Unreplicable returns why changes of a relation cannot be read; "" if they can.
 func Unreplicable(r *postgres.Relation) string {
 	if names := Illegible(r); len(names) > 0 {
-		return names[0].String()
+		whys := make([]string, len(names))
+		for i, n := range names {
+			whys[i] = n.String()
+		}
+		return strings.Join(whys, "; ")
 	}
 	return unlogged(r)
+}
+
+// renames are the statements that give legible names.
+func renames(names []postgres.Illegible) string {
+	statements := make([]string, len(names))
+	for i, n := range names {
+		statements[i] = n.Rename()
+	}
+	return strings.Join(statements, " ")
 }
 
 // Illegible are the names that alone keep a relation from being read.
