@@ -223,7 +223,7 @@ func renames(names []postgres.Illegible) string {
 	for i, n := range names {
 		statements[i] = n.Rename()
 	}
-	return strings.Join(statements, " ")
+	return strings.Join(statements, "; ")
 }
 
 // Illegible are the names that alone keep a relation from being read.
