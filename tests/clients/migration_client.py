@@ -96,8 +96,7 @@ def rows():
                 columns = []
                 for _ in range(m.number("h")):
                     m.number("b")
-                    columns.append((m.text(), m.number("i")))
-                    m.number("i")
+                    columns.append((m.text(), m.number("i"), m.number("i") - 4))
                 relations[oid] = name, columns
             elif m.kind in "IUD":
                 name, columns = relations[m.number("i")]
@@ -105,18 +104,21 @@ def rows():
                     m.values()
                     m.number("b")
                 delete = m.kind == "D"
-                row = {c: value(v, oid, delete) for (c, oid), v in zip(columns, m.values())}
+                row = {c: value(v, oid, delete) for (c, oid, _), v in zip(columns, m.values())}
                 row["lsn"] = int(lsn)
                 row["deleted_ts"] = committed if delete else None
-                yield name, row
+                yield name, columns, row
 
 
 def changes():
-    tables = {}
-    for name, row in rows():
+    tables, hints = {}, {}
+    for name, columns, row in rows():
         tables.setdefault(name, []).append(row)
-    columns = {"lsn": {"data_type": "bigint"}, "deleted_ts": {"data_type": "timestamp"}}
-    run("changes", [dlt.resource(r, name=n, write_disposition="append", columns=columns) for n, r in tables.items()])
+        hints[name] = {"lsn": {"data_type": "bigint"}, "deleted_ts": {"data_type": "timestamp"}}
+        for column, oid, typmod in columns:
+            if oid == NUMERIC and typmod >= 0:
+                hints[name][column] = {"data_type": "decimal", "precision": typmod >> 16, "scale": typmod & 0xFFFF}
+    run("changes", [dlt.resource(r, name=n, write_disposition="append", columns=hints[n]) for n, r in tables.items()])
 
 
 {"full": full, "changes": changes}[sys.argv[1]]()
