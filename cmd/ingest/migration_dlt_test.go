@@ -30,7 +30,7 @@ func (b *bench) dlt(step string) {
 		"DATABRICKS_HTTP_PATH="+b.server.HTTPPath(), "SSL_CERT_FILE="+roots, "REQUESTS_CA_BUNDLE="+roots,
 		"DLT_STATE="+filepath.Join(b.files, "dlt"), "RUNTIME__DLTHUB_TELEMETRY=false", "RUNTIME__LOG_LEVEL=ERROR")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		b.t.Fatalf("dlt %s: %v\n%s", step, err, out)
+		b.t.Fatalf("dlt %s: %v\n%s", step, err, out[max(0, len(out)-3000):])
 	}
 }
 
