@@ -134,7 +134,7 @@ func (f freeNames) like(name string) string {
 			end = fmt.Sprintf("_%d", i)
 		}
 		free := cut(base, maxName-len(end)) + end
-		if !f[schema.FoldCase(free)] && !schema.IsMeta(free) && !schema.IsKept(free) {
+		if !f[schema.FoldCase(free)] {
 			f.take(free)
 			return free
 		}

@@ -88,6 +88,17 @@ func TestAllNamesThatCollide(t *testing.T) {
 	}
 }
 
+// A name that is as long as names may be gives up its last characters.
+func TestLongNamesThatCollide(t *testing.T) {
+	long := strings.Repeat("é", 127) + "a"
+	s := (&Rules{}).Of(orders)
+	problems := s.CheckNames(columnsOf(long, strings.ToUpper(long)))
+	want := ` = "` + strings.Repeat("É", 126) + `_2"`
+	if len(problems) != 1 || !strings.Contains(problems[0].Remedy, want) {
+		t.Errorf("%v, want %s", problems, want)
+	}
+}
+
 // The lines of all problems together, read as TOML, leave no problem.
 func TestAllLinesTogetherFixATable(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

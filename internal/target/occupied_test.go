@@ -139,6 +139,7 @@ func TestWhatHasTheNameOfSomethingKept(t *testing.T) {
 // A table is not loaded if one of its names is occupied. All of them are reported.
 func TestAllOccupiedNamesOfATable(t *testing.T) {
 	names, state := namesOf(t)
+	names.Config.Load.Current, names.Config.Load.History = config.CurrentTable, true
 	d := names.Config.Derived(public("t"))
 	state.Ledger = "mine"
 	foreign := map[string]string{bronze.PropertyLedger: "x"}
