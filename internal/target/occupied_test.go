@@ -144,11 +144,11 @@ func TestAllOccupiedNamesOfATable(t *testing.T) {
 	state.Ledger = "mine"
 	foreign := map[string]string{bronze.PropertyLedger: "x"}
 	o := &Occupied{names: names, root: "/Volumes/mine", state: state, cache: &loads.Cache{}, tables: map[string]*databricks.TableInfo{
-		"t":                                     {Kind: "MANAGED", Properties: foreign},
-		schema.FoldCase(d.CurrentName):          {Kind: "MANAGED", Properties: foreign},
-		config.DataName(d.CurrentName):          {Kind: "MANAGED", Properties: map[string]string{bronze.PropertyLedger: "mine"}},
-		schema.FoldCase(d.HistoryName):          {Kind: "VIEW", Properties: foreign},
-		config.DataName(d.HistoryName) + "_not": {Kind: "VIEW"},
+		"t":                            {Kind: "MANAGED", Properties: foreign},
+		schema.FoldCase(d.CurrentName): {Kind: "VIEW", Properties: foreign},
+		config.DataName(d.CurrentName): {Kind: "MANAGED", Properties: map[string]string{bronze.PropertyLedger: "mine"}},
+		schema.FoldCase(d.HistoryName): {Kind: "MANAGED", Properties: foreign},
+		config.DataName(d.HistoryName): {Kind: "MANAGED", Properties: foreign},
 	}}
 	found, err := o.By(t.Context(), public("t"), "then this")
 	if err != nil {
@@ -158,7 +158,7 @@ func TestAllOccupiedNamesOfATable(t *testing.T) {
 	for _, f := range found {
 		got = append(got, f.Target.Name)
 	}
-	if want := []string{"t", d.CurrentName, d.HistoryName}; !slices.Equal(got, want) {
+	if want := []string{"t", d.CurrentName, d.HistoryName, config.DataName(d.HistoryName)}; !slices.Equal(got, want) {
 		t.Errorf("occupied are %v, want %v", got, want)
 	}
 }
