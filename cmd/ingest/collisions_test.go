@@ -71,7 +71,8 @@ func TestAllCollisionsOfATable(t *testing.T) {
 	}
 	b.env["INGEST_LOAD_CURRENT"] = "table"
 	b.finds(failure.Source, finding.Problem, "public.kept",
-		`column "_snapshot" has the name of a metadata column of the tables beside the log`, `rename."_snapshot" = "snapshot" under [tables."public.kept"]`)
+		`column "_snapshot" has the name of a metadata column of the tables beside the log`,
+		`rename."_snapshot" = "snapshot" under [tables."public.kept"]`)
 	b.finds(failure.Source, finding.Problem, "public.kept", `column "_end_lsn" has the name of`, `rename."_end_lsn" = "end_lsn"`)
 	b.configure("[tables.\"public.t\"]\n" + lines +
 		"[tables.\"public.kept\"]\nrename._snapshot = \"snapshot\"\nrename._end_lsn = \"end_lsn\"\n")

@@ -162,7 +162,8 @@ func TestNamesThatHoldVariables(t *testing.T) {
 		t.Errorf("%d rows, want 2", n)
 	}
 	b.exec(`ALTER TABLE good ADD COLUMN "new${x}" int`, "INSERT INTO good VALUES (1, 2)")
-	b.fails(failure.Usage, `the name of column "new${x}" holds ${…}`, `give it another name: rename."new${x}" = "new_x" under [tables."public.good"]`, "cdc")
+	b.fails(failure.Usage, `the name of column "new${x}" holds ${…}`,
+		`give it another name: rename."new${x}" = "new_x" under [tables."public.good"]`, "cdc")
 }
 
 func TestTablesOfOneTarget(t *testing.T) {
