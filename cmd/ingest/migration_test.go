@@ -91,7 +91,8 @@ func migrate(t *testing.T, from dlt) {
 	b.exec("INSERT INTO artist VALUES (4, 'between')",
 		`CREATE PUBLICATION dlt_publication FOR TABLE artist, "InvoiceLine" WITH (publish = 'insert, update, delete')`,
 		"SELECT pg_create_logical_replication_slot('dlt_slot', 'pgoutput')")
-	b.works("sql", "CREATE TABLE dev_chinook_lakehouse.bronze.artist_merged AS SELECT artist_id, name FROM dev_chinook_lakehouse.bronze.artist")
+	b.works("sql", "CREATE TABLE dev_chinook_lakehouse.bronze.artist_merged AS "+
+		"SELECT artist_id, name FROM dev_chinook_lakehouse.bronze.artist")
 	answers := map[string][][]string{}
 	_, all := blocks(t, "../../docs/migrating-from-dlt.md")
 	for _, block := range all {
