@@ -113,5 +113,5 @@ func TestFailoverThatLosesWhatIsStaged(t *testing.T) {
 	p.stop(p.primary)
 	p.promote()
 	w.connectTo(p.standby.URL(pairDatabase))
-	w.slotMendedBy(w.named("a failover or a restore lost what was committed between"))
+	w.slotRepairedBy(w.named("a failover or a restore lost what was committed between"))
 }

@@ -232,7 +232,7 @@ func TestRepairBesideASlotOfAnotherDatabase(t *testing.T) {
 	other.exec(`SELECT pg_create_logical_replication_slot('` + first + `', 'pgoutput')`)
 	theirs := other.slotsOf()
 	w.write(2, 5)
-	w.slotMendedBy(w.named("belongs to database"))
+	w.slotRepairedBy(w.named("belongs to database"))
 	if w.slot() != first+"_2" {
 		t.Errorf("the new slot is %s, want %s_2", w.slot(), first)
 	}

@@ -121,7 +121,7 @@ func (w *world) namedFrom(n int64, table string) []string {
 	return out
 }
 
-func TestPruneRemovesWhatNobodyNeeds(t *testing.T) {
+func TestPruneRemovesWhatNoTableNeeds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, shopTables...)
 	w.killedAtAppend(ledger.KindDone, beforeRequest, "full-load")

@@ -71,7 +71,7 @@ func TestSourcePutBackWhileFollowing(t *testing.T) {
 		t.Errorf("%s\nwant that it ends with 12, and says that %s", r, what)
 	}
 	w.must("load") // what the run had staged is in the ledger, and may be loaded
-	w.slotMendedBy(w.named(what))
+	w.slotRepairedBy(w.named(what))
 }
 
 // TestSnapshotOfWhatTheSourceLost: rows that a source lost by a restore may be only in a snapshot, which is newer than all staged
@@ -108,7 +108,7 @@ func TestSnapshotOfWhatTheSourceLost(t *testing.T) {
 			for grown && w.ask(`SELECT (pg_current_wal_flush_lsn() > $1::text::pg_lsn)::text`, fence) != "true" {
 				w.exec(`SELECT pg_logical_emit_message(false, 'filler', repeat('x', 20000)), pg_switch_wal()`)
 			}
-			w.slotMendedBy(w.named(what))
+			w.slotRepairedBy(w.named(what))
 		})
 	}
 }

@@ -201,9 +201,9 @@ func (k *keeper) holdsNone(where string, data []byte) {
 	}
 }
 
-// TestSecretsAreToldNowhere: no password, token, client secret or mask key appears in a run's log, errors, statements, requests,
+// TestSecretsInNoOutput: no password, token, client secret or mask key appears in a run's log, errors, statements, requests,
 // files or sessions, or in the source's log, whatever the run does and whatever goes wrong.
-func TestSecretsAreToldNowhere(t *testing.T) {
+func TestSecretsInNoOutput(t *testing.T) {
 	t.Parallel()
 	k := newKeeper(t)
 	k.works()

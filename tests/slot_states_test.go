@@ -65,9 +65,9 @@ func (w *world) named(what string) (hint string) {
 	return hint
 }
 
-// slotMendedBy runs what a hint says, as it is printed, and insists that the
+// slotRepairedBy runs what a hint says, as it is printed, and insists that the
 // pipeline then has everything once.
-func (w *world) slotMendedBy(hint string) {
+func (w *world) slotRepairedBy(hint string) {
 	w.t.Helper()
 	for _, sql := range printedSQL.FindAllString(hint, -1) {
 		w.exec(sql)
@@ -121,7 +121,7 @@ func TestSlotStates(t *testing.T) {
 			w.exec(`SELECT pg_drop_replication_slot('` + slot + `')`)
 			c.spoil(w, slot)
 			w.write(3, 5)
-			w.slotMendedBy(w.named(c.want))
+			w.slotRepairedBy(w.named(c.want))
 		})
 	}
 }
@@ -185,7 +185,7 @@ func TestSlotLosesItsWAL(t *testing.T) {
 		t.Errorf("%s\nwant that it was lost to a limit", shown)
 	}
 	w.exec(`ALTER SYSTEM RESET max_slot_wal_keep_size`, `SELECT pg_reload_conf()`)
-	w.slotMendedBy(hint)
+	w.slotRepairedBy(hint)
 }
 
 // TestPublicationMadeAgain (rule 1): changes from before a publication was created are missing or cannot be decoded, so a
@@ -214,7 +214,7 @@ func TestPublicationMadeAgain(t *testing.T) {
 			}
 			w.exec(again...)
 			w.write(2, 10)
-			w.slotMendedBy(w.named("was dropped and made again"))
+			w.slotRepairedBy(w.named("was dropped and made again"))
 		})
 	}
 }

@@ -64,7 +64,7 @@ func TestDecodingFromAStandby(t *testing.T) {
 
 	p.exec(p.standby, `SELECT pg_drop_replication_slot('`+w.slot()+`')`)
 	w.write(4, 10)
-	w.slotMendedBy(w.named("is missing"))
+	w.slotRepairedBy(w.named("is missing"))
 	if there := p.ask(p.standby, logical); there != w.slot() {
 		t.Errorf("after the repair the standby has the slots %q", there)
 	}

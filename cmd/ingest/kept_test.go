@@ -46,8 +46,8 @@ func (b *bench) status(table string) replicate.TableStatus {
 	return replicate.TableStatus{}
 }
 
-// TestRebuildSaysWhatItCannot: a rebuild of unknown kinds, and of kinds that a table does not have, is refused.
-func TestRebuildSaysWhatItCannot(t *testing.T) {
+// TestRebuildReportsWhatItCannotDo: a rebuild of unknown kinds, and of kinds that a table does not have, is refused.
+func TestRebuildReportsWhatItCannotDo(t *testing.T) {
 	t.Parallel()
 	b := keptBench(t)
 	b.fails(failure.Usage, `"log": want current, history or both`, "", "load", "--rebuild", "log")

@@ -18,7 +18,7 @@ import (
 
 // A run connects to the source and to the configured host, and to no other host: all HTTP goes through a proxy that records the
 // hosts. Only the proxy knows the host's name.
-func TestNobodyElseIsSpokenTo(t *testing.T) {
+func TestNoConnectionToOtherHosts(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	const host = "workspace.invalid"

@@ -13,7 +13,7 @@ import (
 	"github.com/ingest-tool/ingest/internal/failure"
 )
 
-func TestAFailedRunIsToldToTheWebhook(t *testing.T) {
+func TestWebhookOfAFailedRun(t *testing.T) {
 	t.Parallel()
 	var seen []map[string]any
 	status := http.StatusOK

@@ -110,9 +110,9 @@ var (
 	either = []failure.Kind{failure.Source, failure.Usage}
 )
 
-// TestNoPartOfAPasswordIsTold: no error, log, result or call of the webhook contains a password or a part of it, whatever its
+// TestNoPartOfAPasswordInOutput: no error, log, result or call of the webhook contains a password or a part of it, whatever its
 // characters, wherever it is configured, plain or encoded.
-func TestNoPartOfAPasswordIsTold(t *testing.T) {
+func TestNoPartOfAPasswordInOutput(t *testing.T) {
 	v := newVault(t)
 	passwords(func(password string, parts [2]string) {
 		quoted := strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(password)
@@ -141,9 +141,9 @@ func TestNoPartOfAPasswordIsTold(t *testing.T) {
 // or in a shell.
 const special = "@/#?%:&=+'\"\\ $,;[]"
 
-// TestPasswordsAreToldByNoErrorPath: the same for each way in which a run may
+// TestNoPasswordInErrors: the same for each way in which a run may
 // fail, with the signs that mean something somewhere.
-func TestPasswordsAreToldByNoErrorPath(t *testing.T) {
+func TestNoPasswordInErrors(t *testing.T) {
 	v := newVault(t)
 	right, err := url.Parse(v.url)
 	if err != nil {
@@ -241,8 +241,8 @@ func (v *vault) files(file func(name, contents string) string, password string, 
 	}
 }
 
-// TestOtherSecretsAreNotToldInPart: keys, tokens and addresses that are secrets.
-func TestOtherSecretsAreNotToldInPart(t *testing.T) {
+// TestNoPartOfOtherSecretsInOutput: keys, tokens and addresses that are secrets.
+func TestNoPartOfOtherSecretsInOutput(t *testing.T) {
 	v := newVault(t)
 	parts := halves[0]
 	dir := t.TempDir()
@@ -303,8 +303,8 @@ func TestOtherSecretsAreNotToldInPart(t *testing.T) {
 	v.signIn(v.server.URL(), v.server.Token())
 }
 
-// TestAURLWhosePartsCannotBeToldApart: an ambiguous URL is refused before any connection, with the fix.
-func TestAURLWhosePartsCannotBeToldApart(t *testing.T) {
+// TestAURLWithAmbiguousParts: an ambiguous URL is refused before any connection, with the fix.
+func TestAURLWithAmbiguousParts(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	for _, sign := range "@/#?%" {

@@ -200,7 +200,7 @@ func TestSimulateDeletesWhatNothingElseRefersTo(t *testing.T) {
 	}
 }
 
-func TestSimulateSaysWhatItDidBeforeAnError(t *testing.T) {
+func TestSimulateReportsWhatItDidBeforeAnError(t *testing.T) {
 	conn := publicShape(t)
 	got, err := Simulate(t.Context(), conn, 3, 0, 4, 1)
 	if err == nil || !strings.Contains(err.Error(), "simulate: delete: there is no row left") {

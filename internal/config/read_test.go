@@ -290,7 +290,7 @@ exclude_columns = ["junk"]
 	}
 }
 
-func TestMaskKeyIsNotTold(t *testing.T) {
+func TestMaskKeyIsNotPrinted(t *testing.T) {
 	t.Chdir(t.TempDir())
 	c, err := Read(Inputs{Environment: []string{"INGEST_MASK_KEY=hunter2hunter2hunter2"}})
 	if err != nil {

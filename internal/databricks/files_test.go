@@ -302,7 +302,7 @@ func TestNamesThatLeaveTheVolumeAreRefused(t *testing.T) {
 	}
 }
 
-func TestExpiredTokenIsSaid(t *testing.T) {
+func TestErrorOfAnExpiredToken(t *testing.T) {
 	f := newFake(t)
 	files := f.open().Files()
 	f.breakWith(func(rw http.ResponseWriter, _ *http.Request, _ func()) bool {

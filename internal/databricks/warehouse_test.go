@@ -408,7 +408,7 @@ func TestStatementsRunSideBySide(t *testing.T) {
 	}
 }
 
-func TestNothingButTheWorkspaceIsSpokenTo(t *testing.T) {
+func TestRequestsGoToTheWorkspaceOnly(t *testing.T) {
 	f := newFake(t)
 	c := f.config()
 	c.Warehouse = warehousePath

@@ -19,7 +19,7 @@ import (
 	"github.com/ingest-tool/ingest/internal/failure"
 )
 
-func TestOpenSaysWhoSignedInAndHow(t *testing.T) {
+func TestOpenReportsWhoSignedInAndHow(t *testing.T) {
 	w := newFake(t).open()
 	if w.User() != "ann@example.com" || w.AuthMethod() != "pat" || w.Warehouse().Used() {
 		t.Errorf("user %q, method %q, warehouse used %t", w.User(), w.AuthMethod(), w.Warehouse().Used())

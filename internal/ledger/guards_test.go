@@ -31,7 +31,7 @@ func resealed(t *testing.T, raw []byte, fromTo ...string) []byte {
 
 // A checkpoint with a correct checksum is refused if it lacks required fields
 // or names another number.
-func TestCheckpointThatSaysTooLittleIsRefused(t *testing.T) {
+func TestIncompleteCheckpointIsRefused(t *testing.T) {
 	h, _ := compactedTwice(t)
 	raw := h.files[CheckpointName(13)]
 	var says struct {
@@ -239,7 +239,7 @@ func TestDamageOfAPackHasItsOwnHint(t *testing.T) {
 }
 
 // A pack holds exactly the entries that its name says.
-func TestPackHoldsWhatItsNameSays(t *testing.T) {
+func TestPackHoldsTheFilesOfItsName(t *testing.T) {
 	entries := [][]byte{[]byte("one"), []byte("two"), []byte("three")}
 	raw, err := pack{2, 4}.encode(entries)
 	if err != nil {

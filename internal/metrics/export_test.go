@@ -108,7 +108,7 @@ func TestTheDocumentationListsTheMetrics(t *testing.T) {
 	}
 }
 
-func TestHealthzSaysWhatIsWrong(t *testing.T) {
+func TestHealthzReportsWhatIsWrong(t *testing.T) {
 	c := newClock()
 	m, _, err := open(t, c, "127.0.0.1:0", nil)
 	if err != nil {

@@ -38,7 +38,7 @@ func relation() *postgres.Relation {
 }
 
 // What check reports for a table, each case by itself: problems, warnings of a run, and notes.
-func TestWhatCheckSaysOfATable(t *testing.T) {
+func TestWhatCheckReportsOfATable(t *testing.T) {
 	for what, c := range map[string]struct {
 		change func(*look, *postgres.PublicationInfo, *postgres.Relation)
 		want   []string

@@ -54,7 +54,7 @@ func TestAnswersOfTheServer(t *testing.T) {
 }
 
 // A text is logged once.
-func TestTextsThatAreSaidOnce(t *testing.T) {
+func TestATextIsLoggedOnce(t *testing.T) {
 	said := &once{}
 	if !said.first("a") || said.first("a") || !said.first("b") {
 		t.Error("a text is said more than once")

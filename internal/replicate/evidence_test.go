@@ -43,7 +43,7 @@ func (b *bed) makeSlot(p *Pipeline) {
 // Without a ledger, three things are evidence that one existed: a slot with a name derived for the
 // pipeline, a file of loads/, and a table that names the pipeline. A killed run's slot and a slot that
 // the configuration names are no evidence.
-func TestWhatSaysThatThereWasALedger(t *testing.T) {
+func TestEvidenceOfALedger(t *testing.T) {
 	b := newBed(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE u (id int PRIMARY KEY)`)
 	p := b.open(nil)
 	files := p.workspace.Files()

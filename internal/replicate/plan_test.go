@@ -13,7 +13,7 @@ import (
 )
 
 // A plan lists what the command would do, and what only the command finds out.
-func TestWhatAPlanSays(t *testing.T) {
+func TestTextOfAPlan(t *testing.T) {
 	ctx := t.Context()
 	b := newBed(t, `CREATE TABLE t (id int PRIMARY KEY)`, `CREATE TABLE u (id int PRIMARY KEY, v int)`, `INSERT INTO u VALUES (1, 2)`)
 	says := func(what string, plan *Plan, err error, want ...string) {

@@ -221,7 +221,7 @@ func TestLinesOfTheStatus(t *testing.T) {
 }
 
 // What a monitor reads, the most severe first. A table that is not loaded yet is no reason.
-func TestWhatTheStatusSaysToAMonitor(t *testing.T) {
+func TestStatusForAMonitor(t *testing.T) {
 	table := func(state string) TableStatus { return TableStatus{State: state} }
 	for what, c := range map[string]struct {
 		status Status

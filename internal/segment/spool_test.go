@@ -189,7 +189,7 @@ func TestSpoolsOpenedAtOnce(t *testing.T) {
 	}
 }
 
-func TestOpenSpoolSaysWhereItCannot(t *testing.T) {
+func TestOpenSpoolNamesTheDirectoryItCannotUse(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)

@@ -83,7 +83,7 @@ func TestMasks(t *testing.T) {
 	}
 }
 
-func TestKeyIsNotTold(t *testing.T) {
+func TestKeyIsNotPrinted(t *testing.T) {
 	r := Rules{Key: Key("hunter2hunter2hunter2")}
 	marshalled, err := json.Marshal(r)
 	if err != nil {

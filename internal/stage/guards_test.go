@@ -207,7 +207,7 @@ func TestSourcesThatAreNotTheLedgers(t *testing.T) {
 
 // Covers what the entry of a snapshot records about a table before it is read:
 // comments of the staged columns, and the leaves of a partitioned table.
-func TestWhatASnapshotSaysOfATable(t *testing.T) {
+func TestWhatASnapshotReportsOfATable(t *testing.T) {
 	column := func(name string, number int16) schema.Column {
 		return schema.Column{Name: name, Number: number, Postgres: postgresType(schema.OIDInt4, -1), Type: schema.Type{Kind: schema.Int32}}
 	}

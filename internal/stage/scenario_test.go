@@ -79,7 +79,7 @@ func TestSnapshotWaitsForWritersFromBeforeThePublication(t *testing.T) {
 // Changes that committed before a snapshot and are staged after its begin entry
 // have separate segments. A load of that snapshot skips those segments. If the
 // snapshot is abandoned, the old table continues with them.
-func TestChangesVisibleInASnapshotAreToldApart(t *testing.T) {
+func TestChangesVisibleInASnapshotHaveSeparateSegments(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY, v text)`, `INSERT INTO t VALUES (1, 'a')`)
 	s := b.stager()
 	b.origin(s, "t")
@@ -417,7 +417,7 @@ func TestInvariant5FromTheLedger(t *testing.T) {
 
 // Two runs start at the same time. The error of the second one names the holder
 // of the slot.
-func TestASecondDrainIsToldWhoReads(t *testing.T) {
+func TestASecondDrainNamesTheReader(t *testing.T) {
 	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`)
 	s := b.stager()
 	b.origin(s, "t")

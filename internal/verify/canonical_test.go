@@ -44,7 +44,7 @@ func TestBrokenTextsDoNotFit(t *testing.T) {
 	}
 }
 
-func TestRowsAreToldApart(t *testing.T) {
+func TestDifferentRowsHaveDifferentHashes(t *testing.T) {
 	var buf []byte
 	rows := [][][]byte{
 		{nil, []byte("v")}, {[]byte("v"), nil}, {[]byte("vab"), []byte("vc")}, {[]byte("va"), []byte("vbc")},

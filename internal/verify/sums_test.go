@@ -100,7 +100,7 @@ func added(codecs []*codec, rows [][][]byte, workers int) []string {
 }
 
 // A value in another column changes the row's hash. So does NULL.
-func TestRowHashesTellPlacesApart(t *testing.T) {
+func TestRowHashesDependOnThePlace(t *testing.T) {
 	text := newCodec(schema.Type{Kind: schema.String}, schema.PostgresType{})
 	codecs := []*codec{text, text}
 	seen := map[string]int{}
@@ -116,7 +116,7 @@ func TestRowHashesTellPlacesApart(t *testing.T) {
 }
 
 // Different arrays and maps have different hashes.
-func TestNestedHashesAreToldApart(t *testing.T) {
+func TestNestedValuesHaveDifferentHashes(t *testing.T) {
 	var h hasher
 	text := &schema.Type{Kind: schema.String}
 	for kind, texts := range map[schema.Kind][]string{

@@ -20,7 +20,7 @@ func TestForEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestBackoffGrowsToItsMostAndBeginsAnew(t *testing.T) {
+func TestBackoffGrowsToItsMostAndRestarts(t *testing.T) {
 	b := Backoff{Random: func() float64 { return 0.5 }}
 	var got []time.Duration
 	for range 8 {

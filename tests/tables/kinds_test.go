@@ -132,7 +132,7 @@ func TestIdentitiesOfPartitions(t *testing.T) {
 	b.move(changes...)
 }
 
-func TestIdentitiesOfPartitionsThatTellTooLittle(t *testing.T) {
+func TestWeakIdentitiesOfPartitions(t *testing.T) {
 	b := newBed(t, "CREATE TABLE keyed (id int PRIMARY KEY, other int NOT NULL) PARTITION BY RANGE (id)",
 		"CREATE TABLE keyed_1 PARTITION OF keyed DEFAULT",
 		"CREATE UNIQUE INDEX by_other ON keyed_1 (other)", "ALTER TABLE keyed_1 REPLICA IDENTITY USING INDEX by_other",

@@ -14,7 +14,7 @@ import (
 
 // Statements that fail for one reason are reported together: the number of tables, the names of ten of
 // them, and their statements, each once.
-func TestRefusedStatementsAreToldTogether(t *testing.T) {
+func TestRefusedStatementsInOneError(t *testing.T) {
 	own := postgres.Publications{All: "p", Inserts: "p_inserts"}
 	refusal := func(i int, publication, fix string) postgres.Refusal {
 		return postgres.Refusal{
