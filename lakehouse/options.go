@@ -34,6 +34,9 @@ type Options struct {
 	// MemoryLimit is DuckDB's, for instance "2GB"; empty means about a quarter of
 	// the machine's memory.
 	MemoryLimit string
+	// Threads is how many threads of DuckDB share a statement's work; 0 means as
+	// many as the machine has processors. Statements run at the same time whatever it is.
+	Threads int
 	// Switches select behaviour where it is not known what Databricks does.
 	Switches Switches
 

@@ -168,6 +168,7 @@ func (s *Server) openParts(ctx context.Context) error {
 		Catalogs:    o.Catalogs,
 		Log:         o.Log,
 		MemoryLimit: o.MemoryLimit,
+		Threads:     o.Threads,
 		OnStatement: s.logStatement,
 		OnEnd:       s.ended.add,
 		Refuse:      s.refuseStatement,

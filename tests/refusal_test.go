@@ -166,11 +166,11 @@ func TestDatabricksIsBusy(t *testing.T) {
 	}
 }
 
-// TestTokensThatLiveTwoSeconds: with tokens of a client that soon end, and end
-// at every few requests, each command signs in again.
-func TestTokensThatLiveTwoSeconds(t *testing.T) {
+// TestTokensThatSoonEnd: with tokens of a client that soon end, and end at every
+// few requests, each command signs in again.
+func TestTokensThatSoonEnd(t *testing.T) {
 	t.Parallel()
-	w := newWorldOn(t, pgtest.NewDatabase(t), lakehouse.Options{TokenTTL: 2 * time.Second}, shopTables...)
+	w := newWorldOn(t, pgtest.NewDatabase(t), lakehouse.Options{TokenTTL: tokenLife}, shopTables...)
 	w.signInAsClient()
 	expiring := func(every int64) {
 		w.on(func(n int64, r *http.Request) *lakehouse.Fault {
@@ -183,7 +183,7 @@ func TestTokensThatLiveTwoSeconds(t *testing.T) {
 	expiring(1 << 60) // none but by time
 	w.must("full-load")
 	writer := w.newWriter(1)
-	w.must("cdc", "--follow", "--load-every", "300ms", "--max-duration", "5s")
+	w.must("cdc", "--follow", "--load-every", "300ms", "--max-duration", (tokenLife + 2*time.Second).String())
 	for _, every := range []int64{7, 3} {
 		expiring(every)
 		for _, command := range []string{"full-load", "cdc"} {

@@ -14,11 +14,11 @@ import (
 	"github.com/ingest-tool/ingest/lakehouse"
 )
 
-// A service principal's token lives for two seconds: every run outlives it, and
+// A service principal's token lives for some seconds: every run outlives it, and
 // goes on at both of the workspace's interfaces with the next one.
 func TestRunsOutliveTheirToken(t *testing.T) {
-	const life = 2 * time.Second
-	w := newWorldOn(t, pgtest.NewDatabase(t), lakehouse.Options{TokenTTL: life},
+	t.Parallel()
+	w := newWorldOn(t, pgtest.NewDatabase(t), lakehouse.Options{TokenTTL: tokenLife},
 		"CREATE TABLE a (id int PRIMARY KEY)", "INSERT INTO a SELECT generate_series(1, 1000)")
 	for i, pair := range w.env {
 		if strings.HasPrefix(pair, "DATABRICKS_TOKEN=") {
@@ -30,7 +30,7 @@ func TestRunsOutliveTheirToken(t *testing.T) {
 	var began atomic.Int64
 	var tokens, lateREST, lateSQL atomic.Int64
 	w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
-		late := time.Since(time.Unix(0, began.Load())) > life
+		late := time.Since(time.Unix(0, began.Load())) > tokenLife
 		switch {
 		case r.URL.Path == "/oidc/v1/token":
 			tokens.Add(1)
@@ -40,7 +40,7 @@ func TestRunsOutliveTheirToken(t *testing.T) {
 		case late && r.Header.Get("Authorization") != "":
 			lateREST.Add(1)
 		}
-		return &lakehouse.Fault{Kind: lakehouse.Pass, Delay: 100 * time.Millisecond}
+		return &lakehouse.Fault{Kind: lakehouse.Pass, Delay: tokenLife / 20}
 	})
 	start := func(args ...string) *process {
 		began.Store(time.Now().UnixNano())

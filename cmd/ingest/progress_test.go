@@ -75,7 +75,7 @@ func (b *bench) sits(width, height int, term string, args ...string) *seat {
 // sees waits until the screen shows a text.
 func (s *seat) sees(text string) {
 	s.t.Helper()
-	for deadline := time.Now().Add(time.Minute); !strings.Contains(s.screen.String(), text); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); !strings.Contains(s.screen.String(), text); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("the screen never shows %q:\n%s", text, s.screen.String())
 		}
@@ -257,7 +257,7 @@ func TestFollowLogsWhatIsLoaded(t *testing.T) {
 		}
 		return found
 	}
-	for deadline := time.Now().Add(time.Minute); line("loaded") == nil && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(5 * time.Minute); line("loaded") == nil && time.Now().Before(deadline); {
 		time.Sleep(20 * time.Millisecond)
 	}
 	signals <- syscall.SIGTERM
@@ -268,7 +268,7 @@ func TestFollowLogsWhatIsLoaded(t *testing.T) {
 	if staged == nil || loaded == nil || loaded["entry"] != staged["entry"] || loaded["tables"] != 1.0 || loaded["rows"] != 2.0 {
 		t.Fatalf("staged %v, loaded %v", staged, loaded)
 	}
-	if lag, err := time.ParseDuration(fmt.Sprint(loaded["lag"])); err != nil || lag < 0 || lag > time.Minute {
+	if lag, err := time.ParseDuration(fmt.Sprint(loaded["lag"])); err != nil || lag < 0 || lag > time.Hour {
 		t.Errorf("lag %v", loaded["lag"])
 	}
 	if asked := line("interrupted"); asked == nil || asked["now"] != "it stages up to the next commit, loads what is staged, and ends" {

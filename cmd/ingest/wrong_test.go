@@ -58,7 +58,9 @@ func newBenchOn(t *testing.T, source string, intercept func(n int64, r *http.Req
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = b.admin.Close(context.Background()) })
-	b.server, err = lakehouse.Open(t.Context(), lakehouse.Options{Dir: b.dir, Catalogs: []string{benchCatalog}, Intercept: intercept})
+	b.server, err = lakehouse.Open(t.Context(), lakehouse.Options{
+		Dir: b.dir, Catalogs: []string{benchCatalog}, Threads: 1, Intercept: intercept,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ func (l lines) Write(p []byte) (int, error) {
 
 func (l lines) await(t *testing.T, text string) {
 	t.Helper()
-	for late := time.After(time.Minute); ; {
+	for late := time.After(5 * time.Minute); ; {
 		select {
 		case line := <-l:
 			if strings.Contains(line, text) {

@@ -219,7 +219,7 @@ func TestWhatARunReports(t *testing.T) {
 		_, err := p.CDC(ctx, stop, CDCOptions{Follow: true, StageOnly: true, MeasureEvery: time.Millisecond})
 		done <- err
 	}()
-	for deadline := time.Now().Add(time.Minute); h.count("measured true true") < 3 || h.count("appended changes") == 0; {
+	for deadline := time.Now().Add(5 * time.Minute); h.count("measured true true") < 3 || h.count("appended changes") == 0; {
 		if time.Now().After(deadline) {
 			t.Fatalf("a run that follows: %s", h.take())
 		}

@@ -150,7 +150,7 @@ func (s slow) Upload(ctx context.Context, name string, body io.ReadSeeker, bytes
 		return s.Uploader.Upload(ctx, name, body, bytes)
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(time.Minute):
+	case <-time.After(5 * time.Minute):
 		return fmt.Errorf("upload %s: the reader did not wait", name)
 	}
 }

@@ -54,7 +54,7 @@ func (g *begun) waits() {
 	const ask = `FROM pg_stat_activity WHERE application_name = 'ingest test' AND query LIKE '%pg_snapshot_xmin%' AND datname = current_database()`
 	conn := g.b.another()
 	const once = 3
-	for begun, deadline := map[int32]map[time.Time]bool{}, time.Now().Add(20*time.Second); time.Now().Before(deadline); {
+	for begun, deadline := map[int32]map[time.Time]bool{}, time.Now().Add(5*time.Minute); time.Now().Before(deadline); {
 		rows, err := conn.Query(g.b.t.Context(), `SELECT pid, query_start `+ask)
 		if err != nil {
 			g.b.t.Fatal(err)

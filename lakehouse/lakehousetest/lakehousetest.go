@@ -5,6 +5,7 @@
 package lakehousetest
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -31,7 +32,7 @@ func Open(t testing.TB, o lakehouse.Options) *lakehouse.Server {
 	if o.Dir == "" {
 		o.Dir = t.TempDir()
 	}
-	s, err := lakehouse.Open(t.Context(), withCatalog(o))
+	s, err := lakehouse.Open(t.Context(), Defaults(o))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,10 +44,14 @@ func Open(t testing.TB, o lakehouse.Options) *lakehouse.Server {
 	return s
 }
 
-func withCatalog(o lakehouse.Options) lakehouse.Options {
+// Defaults fills what a test leaves open: a catalog, and one thread a statement. With
+// more threads, a statement's own thread spins while the others work, which takes the
+// processors from the tests beside it and gains nothing for a few rows.
+func Defaults(o lakehouse.Options) lakehouse.Options {
 	if o.Catalogs == nil {
 		o.Catalogs = []string{Catalog}
 	}
+	o.Threads = cmp.Or(o.Threads, 1)
 	return o
 }
 
@@ -72,7 +77,7 @@ func (s *Shared) Open() (*lakehouse.Server, error) {
 	if s.dir, s.err = os.MkdirTemp("", "lakehouse"); s.err != nil {
 		return nil, s.err
 	}
-	o := withCatalog(s.Options)
+	o := Defaults(s.Options)
 	o.Dir = s.dir
 	s.server, s.err = lakehouse.Open(context.Background(), o)
 	return s.server, s.err

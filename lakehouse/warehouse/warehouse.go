@@ -69,6 +69,8 @@ type Options struct {
 	// MemoryLimit is DuckDB's, for instance "2GB"; empty means about a quarter of
 	// the machine's memory.
 	MemoryLimit string
+	// Threads execute statements; 0 means as many as the machine has processors.
+	Threads int
 }
 
 // Warehouse serves Databricks SQL. Its methods may be called from any
@@ -95,7 +97,9 @@ func Open(ctx context.Context, o Options) (*Warehouse, error) {
 	if o.Dir == "" || o.VolumesDir == "" {
 		return nil, fmt.Errorf("open warehouse: both Dir and VolumesDir must be given")
 	}
-	kept, err := store.Open(ctx, store.Options{Dir: o.Dir, VolumesDir: o.VolumesDir, Catalogs: o.Catalogs, MemoryLimit: o.MemoryLimit})
+	kept, err := store.Open(ctx, store.Options{
+		Dir: o.Dir, VolumesDir: o.VolumesDir, Catalogs: o.Catalogs, MemoryLimit: o.MemoryLimit, Threads: o.Threads,
+	})
 	if err != nil {
 		return nil, err
 	}

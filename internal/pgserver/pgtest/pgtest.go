@@ -19,7 +19,8 @@ import (
 	"github.com/ingest-tool/ingest/internal/pgserver"
 )
 
-const cleanupTimeout = 30 * time.Second
+// cleanupTimeout is far above what dropping a database takes: other tests have the processors, too.
+const cleanupTimeout = 5 * time.Minute
 
 var (
 	mu sync.Mutex

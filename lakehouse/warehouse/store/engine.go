@@ -3,6 +3,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -69,7 +70,7 @@ func attach(ctx context.Context, db *sql.DB, o Options, names []string) (map[str
 	settings := []string{
 		"SET GLOBAL TimeZone = 'UTC'",
 		"SET autoinstall_known_extensions = false", "SET autoload_known_extensions = false",
-		"SET memory_limit = " + text(limit), fmt.Sprintf("SET threads = %d", runtime.NumCPU()),
+		"SET memory_limit = " + text(limit), fmt.Sprintf("SET threads = %d", cmp.Or(o.Threads, runtime.NumCPU())),
 		"SET temp_directory = " + text(filepath.Join(o.Dir, ".tmp")),
 		// As at Databricks, rows have no order without an ORDER BY. Keeping the order of a file would take half of the time of
 		// creating a table from it.

@@ -21,6 +21,7 @@ type Options struct {
 	Dir, VolumesDir string
 	Catalogs        []string
 	MemoryLimit     string
+	Threads         int // 0: as many as the machine has processors
 }
 
 // Store is the catalogs, each a database file of one DuckDB. Its methods may be
