@@ -4,7 +4,11 @@ package pgserver
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/pbkdf2"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"maps"
@@ -101,29 +105,55 @@ func clusterMajor(data string) (int, error) {
 // initdb takes about 0.6 s, copying a cluster made before 0.15 s: one server serves a whole test process,
 // so a template that would have to be kept and found again isn't worth it.
 func initCluster(ctx context.Context, bin Installation, h *home, acc account) (err error) {
-	if err := os.WriteFile(h.passwordFile(), []byte(rand.Text()+"\n"), 0o600); err != nil {
+	password := rand.Text()
+	if err := os.WriteFile(h.passwordFile(), []byte(password+"\n"), 0o600); err != nil {
 		return err
 	}
-	// The password is the server user's to read only while initdb runs.
-	if err := acc.own(h.passwordFile()); err != nil {
+	stored, err := verifier(password)
+	if err != nil {
 		return err
 	}
-	defer func() {
-		if acc.borrowed {
-			err = errors.Join(err, os.Chown(h.passwordFile(), os.Geteuid(), os.Getegid()))
-		}
-	}()
+	// What initdb reads is the server user's.
+	verifierFile := h.passwordFile() + ".verifier"
+	if err := os.WriteFile(verifierFile, []byte(stored+"\n"), 0o600); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.Remove(verifierFile)) }()
+	if err := acc.own(verifierFile); err != nil {
+		return err
+	}
 	aside := h.data() + ".new"
 	if err := errors.Join(os.RemoveAll(aside), acc.makeDir(aside)); err != nil {
 		return err
 	}
-	if err := runInitdb(ctx, bin, aside, h.passwordFile(), acc); err != nil {
+	if err := runInitdb(ctx, bin, aside, verifierFile, acc); err != nil {
 		return err
 	}
 	if err := appendInclude(filepath.Join(aside, "postgresql.conf")); err != nil {
 		return err
 	}
 	return os.Rename(aside, h.data())
+}
+
+// verifier is what the server stores of a password (PostgreSQL documentation, 53.8), with a single
+// iteration: more of them slow down who guesses a password that a person chose. This one is random, and
+// each connection of a test would pay for them.
+func verifier(password string) (string, error) {
+	const iterations = 1
+	salt := make([]byte, 16)
+	_, _ = rand.Read(salt) // it does not fail
+	salted, err := pbkdf2.Key(sha256.New, password, salt, iterations, sha256.Size)
+	if err != nil {
+		return "", err
+	}
+	keyed := func(text string) []byte {
+		mac := hmac.New(sha256.New, salted)
+		_, _ = mac.Write([]byte(text))
+		return mac.Sum(nil)
+	}
+	stored := sha256.Sum256(keyed("Client Key"))
+	encode := base64.StdEncoding.EncodeToString
+	return fmt.Sprintf("SCRAM-SHA-256$%d:%s$%s:%s", iterations, encode(salt), encode(stored[:]), encode(keyed("Server Key"))), nil
 }
 
 func runInitdb(ctx context.Context, bin Installation, data, passwordFile string, acc account) error {
