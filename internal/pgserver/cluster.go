@@ -104,12 +104,12 @@ func clusterMajor(data string) (int, error) {
 //
 // initdb takes about 0.6 s, copying a cluster made before 0.15 s: one server serves a whole test process,
 // so a template that would have to be kept and found again isn't worth it.
-func initCluster(ctx context.Context, bin Installation, h *home, acc account) (err error) {
+func initCluster(ctx context.Context, bin Installation, h *home, acc account, iterations int) (err error) {
 	password := rand.Text()
 	if err := os.WriteFile(h.passwordFile(), []byte(password+"\n"), 0o600); err != nil {
 		return err
 	}
-	stored, err := verifier(password)
+	stored, err := verifier(password, iterations)
 	if err != nil {
 		return err
 	}
@@ -135,11 +135,11 @@ func initCluster(ctx context.Context, bin Installation, h *home, acc account) (e
 	return os.Rename(aside, h.data())
 }
 
-// verifier is what the server stores of a password (PostgreSQL documentation, 53.8), with a single
-// iteration: more of them slow down who guesses a password that a person chose. This one is random, and
-// each connection of a test would pay for them.
-func verifier(password string) (string, error) {
-	const iterations = 1
+// defaultIterations are PostgreSQL's own.
+const defaultIterations = 4096
+
+// verifier is what the server stores of a password (PostgreSQL documentation, 53.8).
+func verifier(password string, iterations int) (string, error) {
 	salt := make([]byte, 16)
 	_, _ = rand.Read(salt) // it does not fail
 	salted, err := pbkdf2.Key(sha256.New, password, salt, iterations, sha256.Size)

@@ -9,6 +9,7 @@
 package pgserver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,6 +45,9 @@ type Options struct {
 	Dir      string            // kept after Stop and used again; "": a temporary one, removed by Stop
 	Settings map[string]string // of postgresql.conf, over this package's own; ALTER SYSTEM goes over both
 	Log      *slog.Logger      // nil: none
+	// Iterations of the password's hash, which each connection repeats; 0: PostgreSQL's 4096. Some drivers
+	// accept no fewer. The password is random, so that tests need no more than one.
+	Iterations int
 }
 
 // Mode is a way to end a server (PostgreSQL documentation, 19.5).
@@ -64,6 +68,7 @@ type Server struct {
 	log      *slog.Logger
 	port     int
 	password string
+	rounds   int // of the password's hash
 
 	mu      sync.Mutex // held while the server is started or stopped
 	proc    *process
@@ -105,7 +110,7 @@ func start(ctx context.Context, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{bin: bin, acc: acc, home: h, settings: settings, log: log}
+	s := &Server{bin: bin, acc: acc, home: h, settings: settings, log: log, rounds: cmp.Or(opts.Iterations, defaultIterations)}
 	if err := s.bringUp(ctx); err != nil {
 		return nil, errors.Join(err, s.Stop(ctx))
 	}
@@ -148,7 +153,7 @@ func (s *Server) bringUp(ctx context.Context) error {
 		return err
 	}
 	if major == 0 {
-		if err := initCluster(ctx, s.bin, s.home, s.acc); err != nil {
+		if err := initCluster(ctx, s.bin, s.home, s.acc, s.rounds); err != nil {
 			return fmt.Errorf("initialise cluster: %w", err)
 		}
 	}

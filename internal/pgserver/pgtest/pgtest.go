@@ -41,7 +41,7 @@ func share(least int) (*pgserver.Server, error) {
 	start, ok := shared[least]
 	if !ok {
 		start = sync.OnceValues(func() (*pgserver.Server, error) {
-			return pgserver.Start(context.Background(), pgserver.Options{Least: least})
+			return pgserver.Start(context.Background(), pgserver.Options{Least: least, Iterations: 1})
 		})
 		shared[least] = start
 	}
@@ -104,6 +104,7 @@ func note(t testing.TB, server *pgserver.Server) {
 // Start starts a server of the test's own, which is stopped when the test ends.
 func Start(t testing.TB, o pgserver.Options) *pgserver.Server {
 	t.Helper()
+	o.Iterations = 1
 	server, err := pgserver.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
