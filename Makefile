@@ -9,9 +9,6 @@ SECONDS  ?= 1800
 COVERAGE ?= 70
 PACKAGE  ?= ./internal/ledger
 VERSIONS ?= 14 15 16 17 18
-# Beside the default version, make test runs on the oldest and the newest, unless
-# VERSIONS is given. Those between them run in make test-versions, every night.
-BESIDE   := $(if $(filter file,$(origin VERSIONS)),$(firstword $(VERSIONS)) $(lastword $(VERSIONS)),$(VERSIONS))
 RELEASES := linux-amd64 linux-arm64 darwin-amd64 darwin-arm64
 GO_FILES := $(shell git ls-files -co --exclude-standard '*.go')
 
@@ -95,7 +92,7 @@ test-others:
 	go test -vet=off -timeout 40m -run '$(BUDGET)' ./internal/stage
 	python3 -B -m unittest discover -s resources -p '*_test.py'
 	python3 -B -m unittest discover -s tests/spark -p '*_test.py'
-	@[ -n "$$INGEST_TEST_PG$$INGEST_TEST_PG_BIN" ] || scripts/test-versions -others $(BESIDE)
+	@[ -n "$$INGEST_TEST_PG$$INGEST_TEST_PG_BIN" ] || scripts/test-versions -others $(VERSIONS)
 
 test-versions: ## the tests that need Postgres but no warehouse, on all VERSIONS of PostgreSQL (default 14 to 18)
 	@scripts/tested-on scripts/test-versions $(VERSIONS)
