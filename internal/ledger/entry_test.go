@@ -247,7 +247,7 @@ func TestDamagedEntriesAreRefused(t *testing.T) {
 		"previous of other": {"end", `"previous": "`, `"previous": "00`},
 	}
 	for what, c := range changed {
-		for _, e := range entries {
+		for _, e := range entries[:6] { // one of each kind
 			if string(e.Kind) != c.entry {
 				continue
 			}
