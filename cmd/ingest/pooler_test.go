@@ -224,8 +224,7 @@ func TestSnapshotsAloneGoThroughAPooler(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	b.exec("CREATE TABLE a (id int PRIMARY KEY, at timestamptz, f float8)", "INSERT INTO a VALUES (1, '2026-01-01', 0.1)",
-		`ALTER DATABASE `+b.database()+` SET timezone = 'Asia/Kolkata'`, `ALTER DATABASE `+b.database()+` SET extra_float_digits = -15`,
-		`ALTER DATABASE `+b.database()+` SET statement_timeout = 1`)
+		`ALTER DATABASE `+b.database()+` SET timezone = 'Asia/Kolkata'`, `ALTER DATABASE `+b.database()+` SET extra_float_digits = -15`)
 	b.env["INGEST_SOURCE_CHANGES"] = "none"
 	kept := []string{"user", "database", "application_name", "client_encoding"}
 	through := func(p *pooler) {
