@@ -177,7 +177,7 @@ func leftOut(r *postgres.Relation, why string) (out []finding.Finding) {
 
 // publications reports what the existing publications do not publish.
 func (l *look) publications() {
-	for _, name := range l.Link.Reads().Names() {
+	for _, name := range l.pubs.Names.Names() {
 		info := l.pubs.Have[name]
 		if info == nil {
 			continue
