@@ -132,3 +132,26 @@ func without(value any) {
 		}
 	}
 }
+
+// TestPipelineOfFormat3: a pipeline of the format before that of ledgers without a slot goes on.
+func TestPipelineOfFormat3(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, shopTables...)
+	w.must("full-load")
+	w.write(1, 10)
+	w.must("cdc")
+	w.toFormat(3)
+	w.write(2, 10)
+	w.must("cdc")
+	w.must("full-load", "--tables", "item")
+	w.write(3, 10)
+	w.must("cdc")
+	w.same()
+	kinds := map[int]int{}
+	for _, e := range w.entries() {
+		kinds[e.Format]++
+	}
+	if kinds[3] < 4 || kinds[ledger.Format] < 3 || len(kinds) != 2 {
+		t.Errorf("entries by format: %v, want some of 3, then of %d", kinds, ledger.Format)
+	}
+}

@@ -108,6 +108,12 @@ func droppedText(d *replicate.Dropped) string {
 		text = "drop ends the pipeline and drops " + strings.Join(what, ", ")
 	}
 	switch {
+	case len(what) == 0 && d.Changes != "" && d.EndedBefore:
+		text = "nothing to drop: the pipeline was dropped before"
+	case len(what) == 0 && d.Changes != "" && d.Dry:
+		text = "drop ends the pipeline, which has nothing in the source"
+	case len(what) == 0 && d.Changes != "":
+		text = "ended the pipeline, which had nothing in the source"
 	case len(what) == 0 && d.EndedBefore:
 		text = "nothing to drop: the pipeline was dropped before, and its slot and publications are gone"
 	case len(what) == 0 && d.Dry:

@@ -56,7 +56,9 @@ func (e *ends) openSource(ctx context.Context) (*postgres.Source, error) {
 		}
 		url = strings.TrimSpace(url)
 	}
-	options := postgres.Options{URL: url, PasswordCommand: source.PasswordCommand, Run: e.runID, LockTimeout: source.LockTimeout, Log: e.log}
+	options := postgres.Options{
+		URL: url, PasswordCommand: source.PasswordCommand, Run: e.runID, LockTimeout: source.LockTimeout, Log: e.log, Alone: !source.Replicates(),
+	}
 	if source.SSH.Host != "" {
 		if err := e.openTunnel(ctx); err != nil {
 			return nil, err

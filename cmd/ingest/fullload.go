@@ -67,12 +67,15 @@ func (a *app) fullLoad(ctx context.Context, o replicate.FullLoadOptions) error {
 	s, err := p.FullLoad(ctx, o)
 	show.close()
 	err = errors.Join(a.finish(s, err), p.Close())
-	if failure.KindOf(err) == failure.Tables && s.Entries == 0 {
+	if failure.KindOf(err) == failure.Tables && s.Entries == 0 && a.config.Source.Replicates() {
 		a.next("Nothing was staged. The slot and the publications stay, and the slot keeps WAL: `ingest full-load` goes on with them, " +
 			"`ingest drop --yes` drops them")
 	}
 	if err == nil {
 		next := "Next: `ingest cdc` appends the changes since the snapshot"
+		if !a.config.Source.Replicates() {
+			next = "Next: `ingest full-load` again, when the tables are to show the source as it is then"
+		}
 		if o.StageOnly {
 			next = nextLoad
 		}

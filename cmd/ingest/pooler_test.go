@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/jackc/pgerrcode"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
@@ -28,6 +30,7 @@ type pooler struct {
 	server   string // connection string
 	keeps    func(parameter string) bool
 	shares   bool // a session gets another one of the server's when the next one begins
+	refuses  bool // a start with parameters that it keeps, as PgBouncer does
 
 	wg       sync.WaitGroup
 	mu       sync.Mutex
@@ -93,6 +96,15 @@ func (p *pooler) begin(client net.Conn) error {
 		return io.ErrUnexpectedEOF // a cancellation
 	}
 	for name := range start.Parameters {
+		if p.keeps(name) && p.refuses {
+			refusal, err := (&pgproto3.ErrorResponse{
+				Severity: "FATAL", Code: pgerrcode.ProtocolViolation, Message: "unsupported startup parameter: " + name,
+			}).Encode(nil)
+			if err == nil {
+				_, err = client.Write(refusal)
+			}
+			return errors.Join(err, io.ErrUnexpectedEOF)
+		}
 		if p.keeps(name) {
 			delete(start.Parameters, name)
 		}
@@ -204,4 +216,33 @@ func TestAPoolerIsInBetween(t *testing.T) {
 	b.finds(failure.Source, finding.Problem, "source",
 		"a pooler that shares sessions is in between: one session was two on the server, pid ", hint)
 	b.noSlot()
+}
+
+// TestSnapshotsAloneGoThroughAPooler: a pooler that keeps a session for each client passes on few of the session's settings, or
+// refuses the others, as PgBouncer does. Snapshots alone get them by SQL. One that shares sessions is refused.
+func TestSnapshotsAloneGoThroughAPooler(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE a (id int PRIMARY KEY, at timestamptz, f float8)", "INSERT INTO a VALUES (1, '2026-01-01', 0.1)",
+		`ALTER DATABASE `+b.database()+` SET timezone = 'Asia/Kolkata'`, `ALTER DATABASE `+b.database()+` SET extra_float_digits = -15`)
+	b.env["INGEST_SOURCE_CHANGES"] = "none"
+	kept := []string{"user", "database", "application_name", "client_encoding"}
+	through := func(p *pooler) {
+		b.source(func(u *url.URL) { u.Host = p.listener.Addr().String() })
+	}
+	keeps := func(name string) bool { return !slices.Contains(kept, name) }
+	through(newPooler(t, b.url, keeps, false))
+	b.works("full-load")
+	b.works("verify", "--full")
+	b.works("check")
+	b.noSlot()
+
+	refusing := newPooler(t, b.url, keeps, false)
+	refusing.refuses = true
+	through(refusing)
+	b.works("full-load")
+	b.works("verify", "--full")
+
+	through(newPooler(t, b.url, keeps, true))
+	b.fails(failure.Source, "a pooler that shares sessions is in between", "pool_mode = session", "full-load")
 }

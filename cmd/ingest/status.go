@@ -82,6 +82,10 @@ func printStatus(out *ui.Output, s *replicate.Status) error {
 		staged = s.Staged.Format(time.RFC3339)
 	}
 	head := fmt.Sprintf("ledger    %s, %d entries in %s\nposition  %s, staged %s", s.Ledger, s.Entries, s.Root, s.Position, staged)
+	if s.Changes != "" {
+		head = fmt.Sprintf("ledger    %s, %d entries in %s\nchanges   %s: each full load replaces the one before",
+			s.Ledger, s.Entries, s.Root, s.Changes)
+	}
 	if s.Entries == 0 {
 		head = "ledger    unreadable, in " + s.Root
 	}
@@ -136,6 +140,9 @@ func printStatus(out *ui.Output, s *replicate.Status) error {
 		var rescued int64
 		for _, n := range t.Rescued {
 			rescued += n
+		}
+		if t.AsOf != nil {
+			notes = append(notes, "as of "+t.AsOf.Format(time.RFC3339))
 		}
 		for _, k := range t.Kept {
 			notes = append(notes, keptStatusText(k))

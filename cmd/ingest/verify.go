@@ -35,7 +35,10 @@ Tables of current state and of history are compared with their log, cell by cell
 random seed. The verdict then says that it covers a sample. The first key column must
 be a number, a date, a time, a UUID or text.
 
-The exit code is 0 if all tables are equal, 1 if one differs, and 3 if one could not
+With source.changes = "none", a table whose source was written since its full load is
+"as loaded": the rows that were not written since are compared.
+
+The exit code is 0 if all tables are equal or as loaded, 1 if one differs, and 3 if one could not
 be verified.`,
 		Example: `  ingest verify --catalog dev_chinook_lakehouse
   ingest verify --catalog dev_chinook_lakehouse --full --tables artist
@@ -100,6 +103,9 @@ func printVerified(out *ui.Output, r *replicate.VerifyReport) error {
 	var rows [][]any
 	for _, t := range r.Tables {
 		note := t.Reason
+		if t.Verdict == verify.AsLoaded {
+			note = strings.TrimSuffix("at "+t.AsOf.Format(time.RFC3339)+": "+t.Reason, ": ")
+		}
 		if t.Differing > 0 {
 			note = ui.Count(t.Differing).String() + " rows differ"
 			if t.Differing == 1 {

@@ -52,6 +52,7 @@ type Source struct {
 	Schemas         []string // whose tables are taken, and those of a pattern without a schema
 	Tables          []Pattern
 	Exclude         []Pattern
+	Changes         Changes
 	Slot            string // empty: derived from the pipeline
 	Publication     string // empty: derived from the pipeline
 	Standby         string // host, or host:port, of the standby that changes are read from; empty: none
@@ -63,6 +64,15 @@ type Source struct {
 	PeekMaxWAL             Bytes         // maximum WAL that one call makes the server decode
 	LogicalDecodingWorkMem Bytes         // memory for decoding before the server spills to disk
 }
+
+// Changes is how the changes after a snapshot are read.
+type Changes string
+
+// The values of Changes.
+const (
+	ChangesReplication Changes = "replication" // through a slot and publications
+	ChangesNone        Changes = "none"        // not at all: each full load replaces the one before
+)
 
 // SSH is a server that all sessions go through.
 type SSH struct {
@@ -159,6 +169,10 @@ func (c *Config) TargetName(table schema.TableName) string {
 	return c.Shape.Of(table).TargetName(c.Load.TableName.Name(table))
 }
 
+// Replicates reports whether changes are read. Without them a pipeline has neither slot nor
+// publications.
+func (s Source) Replicates() bool { return s.Changes != ChangesNone }
+
 // Selects reports whether a table is to be moved: tables (all of Schemas, if it is empty) without
 // Exclude. A pattern without a schema applies to Schemas.
 func (s Source) Selects(table schema.TableName) bool {
@@ -180,6 +194,9 @@ func (s Source) Selects(table schema.TableName) bool {
 // also need a user.
 func (c *Config) NeedSource() error {
 	switch ssh := c.Source.SSH; {
+	case c.Source.Standby != "" && !c.Source.Replicates():
+		return failure.New(failure.Usage, "source.standby is set, and source.changes is \"none\": there are no changes to read from a standby").
+			WithHint("to load snapshots from the standby, set source.url to its address and remove source.standby")
 	case ssh.Host != "" && ssh.User == "":
 		return failure.New(failure.Usage, "source.ssh_host is set, but source.ssh_user is not").
 			WithHint("set ssh_user under [source] in %s, or export INGEST_SOURCE_SSH_USER", DefaultFile)

@@ -88,7 +88,7 @@ func TestEveryFieldHasAKey(t *testing.T) {
 	special := map[string]string{
 		"pipeline.name": "p", "source.url": "postgres://h", "source.url_secret": "a/b", "source.slot": "s",
 		"destination.host": "h.example.com", "load.naming": "snake_case", "load.json": "variant", "load.current": "table",
-		"load.deletes": "hard", "load.reload": "auto", "load.control_table": "false",
+		"load.deletes": "hard", "load.reload": "auto", "source.changes": "none", "load.control_table": "false",
 		"mask.key": "0123456789abcdef", "metrics.listen": "127.0.0.1:9464", "mask.key_secret": "a/b",
 		"notify.webhook_url": "https://hooks.example.com/x", "source.ssh_host": "bastion:2222", "source.ssh_identity_secret": "a/b",
 	}

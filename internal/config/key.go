@@ -96,6 +96,7 @@ var keys = []key{
 	},
 	patternsKey("source.tables", func(c *Config) *[]Pattern { return &c.Source.Tables }),
 	patternsKey("source.exclude", func(c *Config) *[]Pattern { return &c.Source.Exclude }),
+	choiceKey("source.changes", func(c *Config) *Changes { return &c.Source.Changes }, changesKinds),
 	like(textKey("source.slot", func(c *Config) *string { return &c.Source.Slot }, checkSlot), orEmpty(slotName)),
 	textKey("source.publication", func(c *Config) *string { return &c.Source.Publication }, checkPostgresName),
 	textKey("source.standby", func(c *Config) *string { return &c.Source.Standby }, checkAddress),
@@ -186,6 +187,8 @@ var (
 	namings = []shape.Naming{shape.NamingKeep, shape.NamingSnake}
 	jsons   = []shape.JSON{shape.JSONString, shape.JSONVariant}
 	reloads = []Reload{ReloadReport, ReloadAuto}
+
+	changesKinds = []Changes{ChangesReplication, ChangesNone}
 )
 
 // Default is the configuration without any input.
@@ -194,6 +197,7 @@ func Default() *Config {
 		Pipeline: "default",
 		Source: Source{
 			Schemas:                []string{"public"},
+			Changes:                ChangesReplication,
 			LockTimeout:            10 * time.Second,
 			PeekMaxWAL:             1e9,
 			LogicalDecodingWorkMem: 256e6,

@@ -25,8 +25,8 @@ import (
 // writes. A reader refuses higher numbers. Format 1 stored the begin entry of a
 // snapshot with each of its tables, instead of once. Format 2 had no
 // generations. Format 3 had no births. Format 4 did not say since when a column
-// is gone.
-const CheckpointFormat = 5
+// is gone. Format 5 had no origin without a slot.
+const CheckpointFormat = 6
 
 // CheckpointDirectory holds the checkpoints. A checkpoint is the sum of all
 // entries up to its number, so that those need not be read again.

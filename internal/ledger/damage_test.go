@@ -93,7 +93,7 @@ func TestDamageIsNamed(t *testing.T) {
 	newer := func(h *history) {
 		name := CheckpointName(13)
 		old := digestIn(h.files[name])
-		raw := bytes.Replace(h.files[name], []byte(`"format":5`), []byte(`"format":6`), 1)
+		raw := bytes.Replace(h.files[name], []byte(`"format":6`), []byte(`"format":7`), 1)
 		h.files[name] = bytes.Replace(raw, []byte(old), []byte(digestOf(bytes.Replace(raw, []byte(old), []byte(noDigest), 1))), 1)
 	}
 	for what, c := range map[string]struct {
@@ -114,11 +114,11 @@ func TestDamageIsNamed(t *testing.T) {
 		"an entry behind the checkpoint was changed": {change(FileName(14), `"rows": 2`, `"rows": 3`),
 			[]string{FileName(15), FileName(14)}, "backup"},
 		"an entry behind the checkpoint is no JSON": {change(FileName(14), `{`, `[`), []string{FileName(14)}, "backup"},
-		"an entry behind the checkpoint is of a newer": {change(FileName(14), `"format": 3`, `"format": 4`),
-			[]string{FileName(14), "format 4"}, "newer one"},
+		"an entry behind the checkpoint is of a newer": {change(FileName(14), `"format": 4`, `"format": 5`),
+			[]string{FileName(14), "format 5"}, "newer one"},
 		"the checkpoint's entry was changed": {change(FileName(13), `"rows": 2`, `"rows": 3`),
 			[]string{FileName(13), CheckpointName(13)}, "backup"},
-		"the checkpoint is of a newer version": {newer, []string{CheckpointName(13), "format 6"}, "newer one"},
+		"the checkpoint is of a newer version": {newer, []string{CheckpointName(13), "format 7"}, "newer one"},
 		"the checkpoint is another ledger's": {func(h *history) { h.files[CheckpointName(13)] = other.files[CheckpointName(13)] },
 			[]string{FileName(13), CheckpointName(13)}, "backup"},
 		"the checkpoint is damaged and its pack missing": {func(h *history) { remove(PackName(8, 13))(h); h.files[CheckpointName(13)] = nil },

@@ -16,8 +16,8 @@ import (
 
 // Format is the number of the entry format that this version writes. A reader
 // refuses entries with a higher number. Format 1 had no generations, format 2
-// no births.
-const Format = 3
+// no births, format 3 no origin without a slot.
+const Format = 4
 
 // Kind is the type of an entry.
 type Kind string
@@ -52,9 +52,16 @@ type Entry struct {
 	End       *End       `json:"end,omitempty"`
 }
 
-// Origin says that a slot was created. Reading starts at ConsistentPoint.
+// Origin says that a slot was created. Reading starts at ConsistentPoint. An
+// origin without a slot begins a ledger of snapshots alone: ConsistentPoint is
+// then where the server's WAL ended, and nothing is read from there.
 type Origin struct {
-	System   string `json:"system"` // system identifier of the cluster
+	// Changes is ChangesNone if there is no slot. It is empty otherwise, and in
+	// entries before format 4.
+	Changes string `json:"changes,omitempty"`
+	// System and Timeline are the cluster's. Without a slot they are empty if the
+	// role could not read them.
+	System   string `json:"system"` // system identifier
 	Timeline int32  `json:"timeline"`
 	Database string `json:"database"`
 	// DatabaseOID distinguishes the database from a later one with the same
@@ -67,6 +74,13 @@ type Origin struct {
 	PublicationOIDs map[string]uint32 `json:"publication_oids,omitempty"`
 	ConsistentPoint pglogrepl.LSN     `json:"-"`
 }
+
+// ChangesNone is the value of Origin.Changes for snapshots alone.
+const ChangesNone = "none"
+
+// Replicates reports whether the origin has a slot, so that changes follow its
+// snapshots. It is true for a ledger without an origin.
+func (o *Origin) Replicates() bool { return o == nil || o.Changes != ChangesNone }
 
 // Begin says that a snapshot of tables was taken.
 type Begin struct {

@@ -71,6 +71,8 @@ func sampleLedger(t *testing.T) (*memory, []*Entry) {
 	}
 	add(t, l, c)
 	add(t, l, &End{Reason: "dropped by ingest drop"})
+	add(t, l, &Origin{System: "7000000000000000001", Timeline: 1, Database: "shop", DatabaseOID: 16401, Publications: []string{},
+		Changes: ChangesNone, ConsistentPoint: 0x17B0000100})
 	for n := int64(1); n <= l.state.Head; n++ {
 		var e Entry
 		if err := strict(store.files[FileName(n)], &e); err != nil {
@@ -89,6 +91,9 @@ func TestEntriesAreWrittenAsDocumented(t *testing.T) {
 		t.Run(string(e.Kind), func(t *testing.T) {
 			got := store.files[FileName(e.Number)]
 			golden := filepath.Join("testdata", string(e.Kind)+".json")
+			if e.Origin != nil && !e.Origin.Replicates() {
+				golden = filepath.Join("testdata", "origin-none.json")
+			}
 			if *update {
 				if err := os.WriteFile(golden, got, 0o644); err != nil {
 					t.Fatal(err)
@@ -111,6 +116,7 @@ func TestLedgerOfAnOlderFormatGoesOn(t *testing.T) {
 	// applies to every snapshot that begins before the mark.
 	goesOn(t, "format1", 2, &ReloadMark{Table: orders, LSN: 0x16B374F000, Reason: `column "prices" was renamed`})
 	goesOn(t, "format2", 2, &ReloadMark{Table: orders, LSN: 0x16B374F000, Reason: `column "prices" was renamed`})
+	goesOn(t, "format3", 2, &ReloadMark{Table: orders, LSN: 0x16B374F000, Reason: `column "prices" was renamed`})
 }
 
 func goesOn(t *testing.T, format string, generation int64, reload *ReloadMark) {
@@ -136,8 +142,8 @@ func goesOn(t *testing.T, format string, generation int64, reload *ReloadMark) {
 
 func TestEntriesRoundTrip(t *testing.T) {
 	store, entries := sampleLedger(t)
-	if len(entries) != 6 {
-		t.Fatalf("%d entries, want one of each of 6 kinds", len(entries))
+	if len(entries) != 7 {
+		t.Fatalf("%d entries, want one of each of 6 kinds, and two of origin", len(entries))
 	}
 	for _, e := range entries {
 		line, err := marshal(e)
@@ -228,8 +234,8 @@ func TestDamagedEntriesAreRefused(t *testing.T) {
 		"bad table name":    {"abandoned", `odd\"\"name.\"`, `odd\"name.`},
 		"bad time":          {"changes", `"2026-03-04T05:06:00.123456Z"`, `"yesterday"`},
 		"wrong number":      {"changes", `"number": 5`, `"number": 6`},
-		"format 0":          {"changes", `"format": 3`, `"format": 0`},
-		"format missing":    {"changes", `"format": 3,`, ``},
+		"format 0":          {"changes", `"format": 4`, `"format": 0`},
+		"format missing":    {"changes", `"format": 4,`, ``},
 		"kind of another":   {"end", `"kind": "end"`, `"kind": "changes"`},
 		"unknown kind":      {"end", `"kind": "end"`, `"kind": "finale"`},
 		"another ledger":    {"end", `5f0c3c1e`, `00000000`},
@@ -241,7 +247,7 @@ func TestDamagedEntriesAreRefused(t *testing.T) {
 		"previous of other": {"end", `"previous": "`, `"previous": "00`},
 	}
 	for what, c := range changed {
-		for _, e := range entries {
+		for _, e := range entries[:6] { // one of each kind
 			if string(e.Kind) != c.entry {
 				continue
 			}
@@ -276,9 +282,9 @@ func wantDamaged(t *testing.T, store *memory, name string, data []byte, what str
 func TestNewerFormatIsRefusedWithItsOwnHint(t *testing.T) {
 	store, _ := sampleLedger(t)
 	name := FileName(5)
-	store.files[name] = []byte(`{"format": 4, "what": "this version cannot know"}`)
+	store.files[name] = []byte(`{"format": 5, "what": "this version cannot know"}`)
 	_, err := Open(t.Context(), store, Options{Run: "r", Now: clock})
-	if failure.KindOf(err) != failure.Conflict || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "format 4") {
+	if failure.KindOf(err) != failure.Conflict || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "format 5") {
 		t.Errorf("error is %v", err)
 	}
 	if !strings.Contains(failure.HintOf(err), "newer") {
@@ -290,7 +296,7 @@ func TestNewerFormatIsRefusedWithItsOwnHint(t *testing.T) {
 // completely.
 func FuzzAccept(f *testing.F) {
 	goldens, err := filepath.Glob("testdata/*.json")
-	if err != nil || len(goldens) != 6 {
+	if err != nil || len(goldens) != 7 {
 		f.Fatalf("golden files: %v, %v", goldens, err)
 	}
 	for _, name := range goldens {

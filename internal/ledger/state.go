@@ -196,9 +196,10 @@ func (s *State) Watching(table schema.TableName) []*OpenBegin {
 
 // watched reports whether commits that the snapshot may contain are still to
 // come. After a new origin there are none: what an older snapshot lacks is
-// lost, and its LSNs and transaction ids may belong to another cluster.
+// lost, and its LSNs and transaction ids may belong to another cluster. Without
+// a slot there are never any.
 func (s *State) watched(o *OpenBegin) bool {
-	return s.Position < o.Begin.Fence && o.Number > s.OriginNumber
+	return s.Position < o.Begin.Fence && o.Number > s.OriginNumber && s.Origin.Replicates()
 }
 
 func (s *State) table(name schema.TableName) *TableState {

@@ -307,10 +307,16 @@ func TestValidateRefuses(t *testing.T) {
 		body   any
 		want   string
 	}{
-		"changes first":          {nil, changes(0, 10), "before any origin"},
-		"end first":              {nil, &End{}, "before any origin"},
-		"origin without a slot":  {nil, &Origin{ConsistentPoint: 1}, "without a slot"},
-		"origin without a point": {nil, &Origin{Slot: "s"}, "consistent point"},
+		"changes first":                         {nil, changes(0, 10), "before any origin"},
+		"end first":                             {nil, &End{}, "before any origin"},
+		"origin without a slot":                 {nil, &Origin{ConsistentPoint: 1}, "without a slot"},
+		"origin without a point":                {nil, &Origin{Slot: "s"}, "consistent point"},
+		"origin of a later version":             {nil, &Origin{Slot: "s", ConsistentPoint: 1, Changes: "some"}, `changes "some"`},
+		"origin of snapshots alone with a slot": {nil, &Origin{Slot: "s", ConsistentPoint: 1, Changes: ChangesNone}, "snapshots alone"},
+		"origin of snapshots alone with a publication": {
+			nil, &Origin{Publications: []string{"p"}, ConsistentPoint: 1, Changes: ChangesNone}, "snapshots alone",
+		},
+		"changes without a slot": {[]any{alone(1)}, changes(1, 2), "without a slot"},
 		"begin without tables":   {opened, begin(20), "without tables"},
 		"begin without a fence":  {opened, &Begin{Snapshot: schema.Snapshot{Xmax: 1}, Sort: 1, Tables: []BeginTable{{Table: orders}}}, "fence"},
 		"begin without a sort LSN": {opened,

@@ -26,10 +26,7 @@ func validate(s *State, e *Entry) error {
 	}
 	switch {
 	case e.Kind == KindOrigin && e.Origin != nil:
-		if e.Origin.ConsistentPoint == 0 || e.Origin.Slot == "" {
-			return errors.New("origin without a slot or a consistent point")
-		}
-		return nil
+		return validateOrigin(e.Origin)
 	case e.Kind == KindBegin && e.Begin != nil:
 		return validateBegin(e.Begin)
 	case e.Kind == KindDone && e.Done != nil:
@@ -47,6 +44,18 @@ func validate(s *State, e *Entry) error {
 		return nil
 	}
 	return fmt.Errorf("entry of kind %q has another kind's body", e.Kind)
+}
+
+func validateOrigin(o *Origin) error {
+	switch {
+	case o.Changes != "" && o.Changes != ChangesNone:
+		return fmt.Errorf("origin with changes %q", o.Changes)
+	case o.ConsistentPoint == 0 || o.Replicates() && o.Slot == "":
+		return errors.New("origin without a slot or a consistent point")
+	case !o.Replicates() && (o.Slot != "" || len(o.Publications) > 0):
+		return fmt.Errorf("origin of snapshots alone with slot %q and publications %q", o.Slot, o.Publications)
+	}
+	return nil
 }
 
 func validateBegin(b *Begin) error {
@@ -83,6 +92,9 @@ func validateDone(s *State, d *Done) error {
 }
 
 func validateChanges(s *State, c *Changes) error {
+	if !s.Origin.Replicates() {
+		return errors.New("changes after an origin without a slot")
+	}
 	if c.Start != s.Position {
 		return fmt.Errorf("changes start at %s, but the position is %s", c.Start, s.Position)
 	}

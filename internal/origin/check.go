@@ -24,7 +24,7 @@ type New struct {
 // the slot no longer fits the ledger. From then on every table needs a new snapshot. nil means that
 // the present origin fits.
 func (l *Link) Check(ctx context.Context, conn *pgx.Conn, repair bool) (*New, error) {
-	if err := l.Source.Identify(ctx); err != nil {
+	if err := l.Identify(ctx, conn); err != nil {
 		return nil, err
 	}
 	state, err := l.Ledger.Refresh(ctx)
@@ -33,6 +33,9 @@ func (l *Link) Check(ctx context.Context, conn *pgx.Conn, repair bool) (*New, er
 	}
 	if state.Origin == nil || state.Ended {
 		return &New{State: state}, l.freeSlot(ctx, conn)
+	}
+	if !l.Replicates() || !state.Origin.Replicates() {
+		return l.checkAlone(ctx, conn, state, repair)
 	}
 	slot, unfit := l.CheckSlot(ctx, conn, state)
 	if unfit == nil && repair {
@@ -92,6 +95,9 @@ func (l *Link) CheckSlot(ctx context.Context, conn *pgx.Conn, state *ledger.Stat
 			return nil, err
 		}
 		renamed = state.Origin.Database != l.Source.Facts.Database
+	}
+	if state.Origin != nil && !state.Ended && !state.Origin.Replicates() {
+		return nil, l.withoutSlot(state)
 	}
 	slot, err := l.ReadSlot(ctx, conn)
 	if err != nil {

@@ -43,7 +43,7 @@ func (l *Link) Choose(ctx context.Context) error {
 	}
 	origin := l.goesOn()
 	l.choose(origin)
-	if origin == nil && l.Source != nil {
+	if origin == nil && l.Source != nil && l.Replicates() {
 		if err := l.chooseLeft(ctx, l.derived()); err != nil {
 			return err
 		}
@@ -155,6 +155,9 @@ func (l *Link) slots(ctx context.Context, conn *pgx.Conn) (list []postgres.Named
 
 // freeSlot gives the slot another name if a slot of another database already has its name.
 func (l *Link) freeSlot(ctx context.Context, conn *pgx.Conn) error {
+	if !l.Replicates() {
+		return nil
+	}
 	slots, err := l.slots(ctx, conn)
 	if err != nil {
 		return err

@@ -16,13 +16,16 @@ import (
 	"github.com/ingest-tool/ingest/internal/postgres/publication"
 )
 
-// Make makes the slot, then the entry.
+// Make makes the slot, then the entry. For snapshots alone it makes the entry.
 func (l *Link) Make(ctx context.Context, conn *pgx.Conn, o *New) error {
 	lock, err := l.Source.TakeLock(ctx, "reading the slot", postgres.LockKey("stage", l.Slot))
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
+	if !l.Replicates() {
+		return l.makeAlone(ctx, conn, o, lock)
+	}
 	if err := l.clearSlot(ctx, conn, l.Replaces(o)); err != nil {
 		return err
 	}
@@ -39,24 +42,44 @@ func (l *Link) Make(ctx context.Context, conn *pgx.Conn, o *New) error {
 	if err != nil {
 		return err
 	}
-	f := l.Source.Facts
-	_, err = l.Ledger.Append(ctx, o.State.Head, &ledger.Origin{
-		System: f.System, Timeline: f.Timeline, Database: f.Database, DatabaseOID: f.DatabaseOID, Slot: l.Slot,
-		Publications: l.Publications.Names(), PublicationOIDs: pubs.OIDs(), ConsistentPoint: point,
-	}, lock)
-	if errors.Is(err, ledger.ErrLost) {
-		return failure.New(failure.Conflict, "another run appended to the ledger meanwhile").WithHint("run the command again")
-	}
-	if err != nil {
+	begun := l.begun(point)
+	begun.Slot, begun.Publications, begun.PublicationOIDs = l.Slot, l.Publications.Names(), pubs.OIDs()
+	if err := l.record(ctx, o, begun, lock); err != nil {
 		return err
 	}
 	return files.Delete(ctx, l.Intent())
 }
 
+// makeAlone makes the entry of a ledger of snapshots alone.
+func (l *Link) makeAlone(ctx context.Context, conn *pgx.Conn, o *New, lock *postgres.Lock) error {
+	at, _, err := l.Source.WAL(conn).Positions(ctx)
+	if err != nil {
+		return err
+	}
+	begun := l.begun(at)
+	begun.Changes, begun.Publications = ledger.ChangesNone, []string{}
+	return l.record(ctx, o, begun, lock)
+}
+
+// begun is an origin in this source.
+func (l *Link) begun(at pglogrepl.LSN) *ledger.Origin {
+	f := l.Source.Facts
+	return &ledger.Origin{System: f.System, Timeline: f.Timeline, Database: f.Database, DatabaseOID: f.DatabaseOID, ConsistentPoint: at}
+}
+
+// record appends an origin to the ledger that the decision was based on.
+func (l *Link) record(ctx context.Context, o *New, begun *ledger.Origin, lock *postgres.Lock) error {
+	_, err := l.Ledger.Append(ctx, o.State.Head, begun, lock)
+	if errors.Is(err, ledger.ErrLost) {
+		return failure.New(failure.Conflict, "another run appended to the ledger meanwhile").WithHint("run the command again")
+	}
+	return err
+}
+
 // Replaces reports whether a slot with that name may be dropped: it is or was the ledger's own. If the
 // source moved to another cluster, the slot there is not the ledger's.
 func (l *Link) Replaces(o *New) bool {
-	return o.Unfit != nil && o.State.Origin.System == l.Source.Facts.System
+	return o.Unfit != nil && o.State.Origin.Replicates() && o.State.Origin.System == l.Source.Facts.System
 }
 
 // makeSlot makes the slot. The server waits until all writing transactions have ended. Every ten

@@ -26,6 +26,18 @@ type Names struct {
 	Database string // the source's; "" without a source
 }
 
+// Replicates reports whether the pipeline is to read changes.
+func (n *Names) Replicates() bool { return n.Config.Source.Replicates() }
+
+// Reads are the publications that the pipeline reads: none for snapshots alone, although a slot that it
+// had before may still have some.
+func (n *Names) Reads() postgres.Publications {
+	if !n.Replicates() {
+		return postgres.Publications{}
+	}
+	return n.Publications
+}
+
 // FirstNames are the names of a pipeline that has no ledger, in a database where no pipeline left
 // anything.
 func FirstNames(c *config.Config, database string) *Names {
@@ -208,6 +220,19 @@ func (n *Names) same(state *ledger.State) error {
 				"then `ingest full-load`", o.Publications[0])
 	}
 	return nil
+}
+
+// KeepsSlot refuses to load snapshots alone for a ledger that has a slot: the server keeps all WAL since
+// a slot was read.
+func (n *Names) KeepsSlot(state *ledger.State) error {
+	if n.Replicates() || state.Ended || !state.Origin.Replicates() {
+		return nil
+	}
+	return failure.New(failure.Conflict,
+		"the ledger has slot %s, and source.changes is \"none\": a slot that is not read keeps WAL without limit",
+		state.Origin.Slot).
+		WithHint("set source.changes to \"replication\", or leave it out. To go on with snapshots alone: `ingest drop --yes` " +
+			"drops the slot and keeps the tables, then `ingest full-load` loads them again")
 }
 
 // gone is namesGone for the server's slots and the database's publications.

@@ -40,7 +40,7 @@ func (l *Link) Owner(ctx context.Context, conn *pgx.Conn, state *ledger.State) e
 		return err
 	}
 	where := o.Database // present name of the ledger's database
-	if system == "" || system == o.System {
+	if system == "" || o.System == "" || system == o.System {
 		if where, err = l.whereIs(ctx, conn, o); err != nil {
 			return err
 		}

@@ -72,15 +72,19 @@ func (s *Sessions) Capacity(ctx context.Context) (*Capacity, error) {
 // would return text in other forms, or would let a lock be released by another session.
 func (e *endpoint) arrived(ctx context.Context, conn *pgx.Conn) error {
 	var sent []string
-	for name := range maps.Keys(e.config.RuntimeParams) {
+	for _, name := range slices.Concat(slices.Collect(maps.Keys(e.config.RuntimeParams)), slices.Collect(maps.Keys(e.bySQL))) {
 		if name != "client_encoding" && name != "application_name" && name != "options" {
 			sent = append(sent, schema.QuotePostgresLiteral(strings.ToLower(name)))
 		}
 	}
 	slices.Sort(sent)
+	from := "'client'"
+	if e.bySQL != nil {
+		from += ", 'session'"
+	}
 	// In one message: poolers that share sessions lose prepared statements.
-	results, err := conn.PgConn().Exec(ctx, `SELECT name FROM pg_settings WHERE source <> 'client' AND lower(name) IN (`+strings.Join(sent,
-		", ")+`) ORDER BY name`).ReadAll()
+	results, err := conn.PgConn().Exec(ctx, `SELECT name FROM pg_settings WHERE source NOT IN (`+from+`) AND lower(name) IN (`+
+		strings.Join(sent, ", ")+`) ORDER BY name`).ReadAll()
 	if err != nil {
 		return Error("read the session's settings", err)
 	}

@@ -17,6 +17,9 @@ type endpoint struct {
 	// passwords come from a command; nil: config has the password.
 	passwords *passwords
 	links     links
+	// bySQL are settings that a session gets after its start, because a pooler does not pass them on;
+	// nil: all are in config.
+	bySQL map[string]string
 	// opened means that a server has answered and its Facts are known: another one may answer from now
 	// on.
 	opened bool

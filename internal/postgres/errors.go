@@ -56,6 +56,10 @@ var hints = map[string]string{
 		"are in use: lower source.jobs, or raise the limit; a run takes up to five beside those jobs",
 	pgerrcode.ConfigurationLimitExceeded: "raise max_replication_slots on the server, or drop an unused slot: SELECT slot_name, " +
 		"active FROM pg_replication_slots",
+	// A session that only reads gets it on a standby alone.
+	pgerrcode.SerializationFailure: "replaying the WAL removed rows that the run was reading. On the standby: " +
+		"ALTER SYSTEM SET hot_standby_feedback = on; SELECT pg_reload_conf(); or raise max_standby_streaming_delay there; " +
+		"then run the command again",
 	pgerrcode.QueryCanceled: "the statement was cancelled from outside (pg_cancel_backend): run the command again",
 	pgerrcode.IdleSessionTimeout: "the server's idle_session_timeout ended the session: ALTER ROLE … SET idle_session_timeout = 0, " +
 		"then run the command again",

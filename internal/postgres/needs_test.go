@@ -44,3 +44,30 @@ func TestWhatAServerMustHave(t *testing.T) {
 		}
 	}
 }
+
+// Snapshots alone need nothing of the server. What changes would need is still listed, without the advice to do without them.
+func TestWhatSnapshotsAloneNeed(t *testing.T) {
+	config, err := pgx.ParseConfig("postgres://db.example:5432/shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	facts := Facts{WALLevel: "replica", Standby: true, User: "reader"}
+	s := &Source{endpoint: endpoint{config: config}, Facts: facts}
+	if got := s.Needs(&facts); len(got) != 3 || !strings.Contains(got[0].Remedy+got[1].Remedy+got[2].Remedy, `source.changes = "none"`) {
+		t.Errorf("%+v, want three problems, and how to do without changes", got)
+	}
+	s.opt.Alone = true
+	if got := s.Needs(&facts); len(got) != 0 {
+		t.Errorf("%+v, want no problem", got)
+	}
+	if got := s.NeedsOfChanges(&facts); len(got) != 3 || strings.Contains(got[0].Remedy+got[1].Remedy+got[2].Remedy, "none") {
+		t.Errorf("%+v, want three problems without that advice", got)
+	}
+	if got := s.OnStandby(true); len(got) != 1 || len(s.OnStandby(false)) != 2 {
+		t.Errorf("%+v, want a note, and a warning without hot_standby_feedback", got)
+	}
+	s.Facts.Standby = false
+	if got := s.OnStandby(false); got != nil {
+		t.Errorf("%+v on a primary", got)
+	}
+}

@@ -19,9 +19,15 @@ type Publications struct {
 	Inserts string // inserts and truncates; empty if All is FOR ALL TABLES and there is no other
 }
 
+// None reports that the pipeline reads no changes, and has no publications.
+func (p Publications) None() bool { return p.All == "" }
+
 // Names lists them in the order of the slot's options.
 func (p Publications) Names() []string {
-	if p.Inserts == "" {
+	switch {
+	case p.None():
+		return nil
+	case p.Inserts == "":
 		return []string{p.All}
 	}
 	return []string{p.All, p.Inserts}
@@ -237,16 +243,22 @@ type Published struct {
 	// Ambiguous means that two publications contain the table with different filters. What is sent
 	// then depends on the kind of the change.
 	Ambiguous bool
+	// Generated means that generated columns are taken too. So it is without publications, which may
+	// not send them.
+	Generated bool
 }
 
 // Equal reports whether two are the same.
 func (p Published) Equal(q Published) bool {
 	return p.By.Equal(q.By) && p.Membership == q.Membership && p.Filter == q.Filter && p.Ambiguous == q.Ambiguous &&
-		slices.Equal(p.Columns, q.Columns)
+		p.Generated == q.Generated && slices.Equal(p.Columns, q.Columns)
 }
 
 // PublishedBy returns how the publications contain the table.
 func PublishedBy(names Publications, have map[string]*PublicationInfo, oid uint32) Published {
+	if names.None() {
+		return Published{Generated: true}
+	}
 	var out Published
 	held := 0
 	for _, n := range names.Names() {
@@ -272,12 +284,13 @@ func PublishedBy(names Publications, have map[string]*PublicationInfo, oid uint3
 // publication with a column list names them. Since version 16 every publication does; only then can
 // generated columns be among them.
 func (r *Relation) PublishedColumns() []schema.Column {
-	if r.Published.Columns == nil {
+	as := r.Published
+	if as.Columns == nil && !(as.Generated && len(r.Generated) > 0) {
 		return r.Columns
 	}
 	var out []schema.Column
 	for _, c := range slices.Concat(r.Columns, r.Generated) {
-		if slices.Contains(r.Published.Columns, c.Name) {
+		if as.Generated || slices.Contains(as.Columns, c.Name) {
 			out = append(out, c)
 		}
 	}
@@ -356,6 +369,9 @@ func (p *PublicationInfo) Member(table schema.TableName, oid uint32, partitioned
 // got a usable identity after it was published is not covered: it must be in the first publication as
 // well.
 func Covered(names Publications, have map[string]*PublicationInfo, r *Relation) bool {
+	if names.None() {
+		return true
+	}
 	if p := have[names.All]; p != nil && p.Has(r.OID) {
 		return true
 	}

@@ -123,16 +123,18 @@ func (c *Catalog) rights(ctx context.Context, role *Role, oids []uint32) (map[ui
 	return out, Error("read the role's privileges", err)
 }
 
-// Make is the SQL that makes the role, or lets an existing one connect and read a slot; empty if it may.
-// scripts/postgres-role.sql has the same statements.
-func (r *Role) Make(database string) (out []string) {
+// Make is the SQL that makes the role, or lets an existing one connect and, if it replicates, read a
+// slot; empty if it may. scripts/postgres-role.sql has the same statements.
+func (r *Role) Make(database string, replicates bool) (out []string) {
 	role := schema.QuotePostgres(r.Name)
 	switch {
+	case !r.Exists && !replicates:
+		out = append(out, fmt.Sprintf("CREATE ROLE %s LOGIN;", role))
 	case !r.Exists && r.RDS:
 		out = append(out, fmt.Sprintf("CREATE ROLE %s LOGIN IN ROLE %s;", role, rdsReplication))
 	case !r.Exists:
 		out = append(out, fmt.Sprintf("CREATE ROLE %s LOGIN REPLICATION;", role))
-	case !r.MayReplicate:
+	case !r.MayReplicate && replicates:
 		out = append(out, letReplicate(r.Name, r.RDS))
 	}
 	if !r.MayConnect {

@@ -21,7 +21,7 @@ func TestSQLThatMakesARole(t *testing.T) {
 		{Role{Exists: true, MayReplicate: true}, `GRANT CONNECT ON DATABASE "d" TO "r 1";`},
 	} {
 		c.role.Name = "r 1"
-		if got := strings.Join(c.role.Make("d"), " "); got != c.want {
+		if got := strings.Join(c.role.Make("d", true), " "); got != c.want {
 			t.Errorf("%+v: %s, want %s", c.role, got, c.want)
 		}
 	}

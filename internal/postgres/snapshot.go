@@ -174,6 +174,9 @@ func (p *Snapshot) Join(ctx context.Context) (*pgx.Conn, error) {
 	if _, err := conn.PgConn().Exec(ctx, sql).ReadAll(); err != nil {
 		_ = conn.Close(context.WithoutCancel(ctx))
 		if Code(err) == pgerrcode.InvalidParameterValue { // invalid snapshot identifier
+			if why := p.Alive(ctx); Code(why) == pgerrcode.SerializationFailure { // of a standby
+				return nil, why
+			}
 			return nil, failure.New(failure.Source, "join the snapshot: the session that holds it is gone: %w", plain(err)).
 				WithHint("the server or the network ended it; nothing of this snapshot is kept: run the command again")
 		}

@@ -43,6 +43,9 @@ type Options struct {
 	// alive. 0: a minute.
 	StallAfter time.Duration
 	Log        *slog.Logger
+	// Alone means that snapshots are all that is read. Any server will do then, also a standby, and
+	// sessions may go through a pooler that keeps one of the server's for each of them.
+	Alone bool
 
 	standby bool // it is opened by OpenStandby
 }
@@ -119,13 +122,10 @@ func Open(ctx context.Context, o Options) (*Source, error) {
 		config.RuntimeParams["client_encoding"] = "SQL_ASCII"
 		conn, err = s.Connect(ctx)
 	}
-	if err != nil {
+	if conn, err = s.settle(ctx, conn, err); err != nil {
 		return nil, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	if err := s.arrived(ctx, conn); err != nil {
-		return nil, err
-	}
 	if s.Facts, err = s.Ask(ctx, conn); err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func Open(ctx context.Context, o Options) (*Source, error) {
 		return nil, err
 	}
 	if s.Facts.Version >= 170000 {
-		config.RuntimeParams["transaction_timeout"] = "0"
+		s.settings()["transaction_timeout"] = "0"
 	}
 	return s, nil
 }
@@ -174,7 +174,10 @@ func open[C any](ctx context.Context, s *Source, config *pgx.ConnConfig,
 	if err != nil {
 		return none, err
 	}
-	if err := s.checkRole(sessionOf(conn)); err != nil {
+	if err = s.send(ctx, sessionOf(conn)); err == nil {
+		err = s.checkRole(sessionOf(conn))
+	}
+	if err != nil {
 		_ = sessionOf(conn).Close(context.WithoutCancel(ctx))
 		return none, err
 	}
@@ -254,11 +257,28 @@ func (s *Source) System(ctx context.Context, conn *pgx.Conn) (string, error) {
 		return strconv.FormatUint(uint64(id), 10), nil
 	case Code(err) != pgerrcode.InsufficientPrivilege:
 		return "", Error("ask for the system identifier", err)
-	case !s.Facts.MayReplicate:
+	case !s.Facts.MayReplicate, s.opt.Alone:
 		return "", nil
 	}
 	err = s.Identify(ctx)
 	return s.Facts.System, err
+}
+
+// Recognize is Identify on an ordinary session, for any role and through a pooler. It leaves empty what
+// the role may not read, and the timeline's history.
+func (s *Source) Recognize(ctx context.Context, conn *pgx.Conn) error {
+	var id int64
+	var timeline int32
+	err := conn.QueryRow(ctx, `SELECT s.system_identifier, c.timeline_id FROM pg_control_system() s, pg_control_checkpoint() c`).
+		Scan(&id, &timeline)
+	s.Facts.System, s.Facts.Timeline, s.Facts.Ended = "", 0, nil
+	if Code(err) == pgerrcode.InsufficientPrivilege {
+		return nil
+	}
+	if err == nil {
+		s.Facts.System, s.Facts.Timeline = strconv.FormatUint(uint64(id), 10), timeline
+	}
+	return Error("ask for the system identifier", err)
 }
 
 // parseHistory reads a timeline's history file: a line for each older timeline with its id, the LSN

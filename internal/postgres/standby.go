@@ -85,7 +85,7 @@ func (s *Source) inRecovery(session *pgconn.PgConn) bool {
 // standby of it.
 func (s *Source) checkRole(session *pgconn.PgConn) error {
 	switch is := s.inRecovery(session); {
-	case !s.opened || is == s.Facts.Standby:
+	case !s.opened || is == s.Facts.Standby || s.opt.Alone: // snapshots can be taken on either
 		return nil
 	case is:
 		return failure.New(failure.Source, "connect to %s as %s: the server %w: it is a standby, and was the primary before",

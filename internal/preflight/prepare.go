@@ -42,9 +42,9 @@ func Prepare(ctx context.Context, conn *pgx.Conn, source *postgres.Source, c *co
 	facts := source.Facts
 	facts.User, facts.MayReplicate = name, true // REPLICATION is among the SQL
 	p.Settings = slices.DeleteFunc(source.Needs(&facts), func(f finding.Finding) bool { return f.Level == finding.OK })
-	p.Settings = append(p.Settings, defects(&facts)...)
+	p.Settings = append(p.Settings, defects(&facts, source.Alone())...)
 
-	names := origin.FirstNames(c, facts.Database).Publications
+	names := origin.FirstNames(c, facts.Database).Reads()
 	set, err := publication.Read(ctx, conn, source, names)
 	if err != nil {
 		return nil, err
@@ -61,7 +61,8 @@ func Prepare(ctx context.Context, conn *pgx.Conn, source *postgres.Source, c *co
 	if err != nil {
 		return nil, err
 	}
-	p.SQL = slices.Concat(p.Role.Make(facts.Database), p.grants(unread), set.Unpublished(p.Role.MayCreate, p.Tables).Statements())
+	p.SQL = slices.Concat(p.Role.Make(facts.Database, !source.Alone()), p.grants(unread),
+		set.Unpublished(p.Role.MayCreate, p.Tables).Statements())
 	for _, name := range set.Names.Names() {
 		if what, remedy := set.Incomplete(name); what != "" {
 			p.SQL = append(p.SQL, remedy)

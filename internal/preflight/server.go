@@ -19,7 +19,7 @@ func (c *Check) Server(s *postgres.Source) {
 		Level: finding.OK, Subject: "source", What: fmt.Sprintf("PostgreSQL %s at %s, role %s", f.VersionStr, s.Describe(), f.User),
 	})
 	c.Add(s.Needs(f)...)
-	c.Add(defects(f)...)
+	c.Add(defects(f, s.Alone())...)
 	c.Add(inClear(s.ClearPassword())...)
 }
 
@@ -38,7 +38,8 @@ func inClear(host string) []finding.Finding {
 }
 
 // defects warns about settings and versions that make a run fail, or lose something, in rare cases.
-func defects(f *postgres.Facts) (out []finding.Finding) {
+// alone means that the pipeline has no publications.
+func defects(f *postgres.Facts, alone bool) (out []finding.Finding) {
 	if f.OldSnapshots != "" {
 		out = append(out, finding.Finding{
 			Level: finding.Warning, Subject: "source",
@@ -48,7 +49,7 @@ func defects(f *postgres.Facts) (out []finding.Finding) {
 		})
 	}
 	for _, fixed := range []int{170005, 160009, 150013, 140018} {
-		if f.Version/10000 == fixed/10000 && f.Version < fixed {
+		if !alone && f.Version/10000 == fixed/10000 && f.Version < fixed {
 			out = append(out, finding.Finding{
 				Level: finding.Warning, Subject: "source",
 				What:   "PostgreSQL " + f.VersionStr + " has a defect in its cache of publications",
@@ -71,34 +72,39 @@ func (l *look) capacity(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil {
 		return err
 	}
-	l.Add(room(limits, max(1, l.Config.Source.Jobs), l.Link.Standby == nil)...)
-	if crowded(limits) {
+	l.Add(room(limits, max(1, l.Config.Source.Jobs), l.Link.Standby == nil && l.Link.Replicates())...)
+	if crowded(limits, l.Link.Replicates()) {
 		return nil
 	}
 	how, shared, err := source.Sessions(conn).Pooled(ctx)
-	l.Add(pooler(how, shared)...)
+	if l.Link.Replicates() || shared {
+		l.Add(pooler(how, shared, source.PoolerHint())...)
+	} else if how != "" {
+		l.Add(finding.Finding{Level: finding.Note, Subject: "source", What: "a pooler is in between, which keeps sessions apart: " + how})
+	}
 	return err
 }
 
-// crowded reports that there is no room to look further, which takes a session and a WAL sender.
-func crowded(limits *postgres.Capacity) bool {
-	return limits.Senders.Free() <= 0 || limits.Tightest().Free() < 2
+// crowded reports that there is no room to look further, which takes a session and, with a slot, a WAL
+// sender.
+func crowded(limits *postgres.Capacity, streams bool) bool {
+	return streams && limits.Senders.Free() <= 0 || limits.Tightest().Free() < 2
 }
 
 // pooler is what a pooler between this program and the server means. how tells it apart; "" if there is
 // none.
-func pooler(how string, shared bool) []finding.Finding {
+func pooler(how string, shared bool, hint string) []finding.Finding {
 	switch {
 	case shared:
 		return []finding.Finding{{
 			Level: finding.Problem, Kind: failure.Source, Subject: "source",
 			What: "a pooler that shares sessions is in between: " + how,
-			Why:  "locks, settings and snapshots of a run would belong to other sessions", Remedy: postgres.PoolerHint,
+			Why:  "locks, settings and snapshots of a run would belong to other sessions", Remedy: hint,
 		}}
 	case how != "":
 		return []finding.Finding{{
 			Level: finding.Warning, Subject: "source",
-			What: "a pooler is in between: " + how, Why: "it may end sessions, or give them to others", Remedy: postgres.PoolerHint,
+			What: "a pooler is in between: " + how, Why: "it may end sessions, or give them to others", Remedy: hint,
 		}}
 	}
 	return nil

@@ -60,7 +60,7 @@ func TestRoomForTheSessionsOfARun(t *testing.T) {
 		limits *postgres.Capacity
 		want   bool
 	}{"enough": {limits(2, 1), false}, "one session": {limits(1, 1), true}, "no WAL sender": {limits(2, 0), true}} {
-		if got := crowded(c.limits); got != c.want {
+		if got := crowded(c.limits, true); got != c.want {
 			t.Errorf("%s: it is crowded: %v", what, got)
 		}
 	}
@@ -68,11 +68,11 @@ func TestRoomForTheSessionsOfARun(t *testing.T) {
 
 // A version or a setting that loses something in rare cases is a warning.
 func TestDefectsOfServers(t *testing.T) {
-	check(t, "none", defects(&postgres.Facts{Version: 170005}), 0)
-	check(t, "of another version", defects(&postgres.Facts{Version: 180000}), 0)
-	check(t, "a defect", defects(&postgres.Facts{Version: 160008, VersionStr: "16.8"}), 1,
+	check(t, "none", defects(&postgres.Facts{Version: 170005}, false), 0)
+	check(t, "of another version", defects(&postgres.Facts{Version: 180000}, false), 0)
+	check(t, "a defect", defects(&postgres.Facts{Version: 160008, VersionStr: "16.8"}, false), 1,
 		"warning PostgreSQL 16.8 has a defect in its cache of publications", "upgrade to 16.9 or newer")
-	check(t, "old snapshots", defects(&postgres.Facts{Version: 160009, OldSnapshots: "1h"}), 1, "warning old_snapshot_threshold is 1h",
+	check(t, "old snapshots", defects(&postgres.Facts{Version: 160009, OldSnapshots: "1h"}, false), 1, "warning old_snapshot_threshold is 1h",
 		"old_snapshot_threshold = -1")
 }
 
@@ -109,9 +109,10 @@ func TestEndsThatCannotBeOpened(t *testing.T) {
 
 // A pooler that shares sessions is a problem, another one a warning.
 func TestPoolersInBetween(t *testing.T) {
-	check(t, "none", pooler("", false), 0)
-	check(t, "one of sessions", pooler("PgBouncer", false), 1, "warning a pooler is in between: PgBouncer")
-	check(t, "one of transactions", pooler("PgBouncer", true), 1, "problem a pooler that shares sessions is in between: PgBouncer")
+	check(t, "none", pooler("", false, postgres.PoolerHint), 0)
+	check(t, "one of sessions", pooler("PgBouncer", false, postgres.PoolerHint), 1, "warning a pooler is in between: PgBouncer")
+	check(t, "one of transactions", pooler("PgBouncer", true, postgres.PoolerHint), 1,
+		"problem a pooler that shares sessions is in between: PgBouncer")
 }
 
 // A check reports on a slot that fits: whether it is read, and whether the server may lose it soon.
@@ -185,4 +186,13 @@ func TestWarningsOfConnections(t *testing.T) {
 		"on the primary: SELECT pg_drop_replication_slot('s');")
 	check(t, "with feedback", withFeedback(true), 0)
 	check(t, "without feedback", withFeedback(false), 1, "warning hot_standby_feedback is off")
+}
+
+// Snapshots alone take no WAL sender, and have no publication that a version's defect could hurt.
+func TestWhatSnapshotsAloneNeedNot(t *testing.T) {
+	limits := &postgres.Capacity{Sessions: []postgres.Limit{{Most: 20}}}
+	if crowded(limits, false) || !crowded(limits, true) {
+		t.Error("a server without WAL senders is crowded only for a run that reads changes")
+	}
+	check(t, "a defect of publications", defects(&postgres.Facts{Version: 160008}, true), 0)
 }

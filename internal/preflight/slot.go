@@ -73,15 +73,14 @@ func (l *look) slot(ctx context.Context, conn *pgx.Conn) error {
 	}
 	switch {
 	case l.state.Origin == nil && slot == nil:
-		var free int
-		err := l.Link.AtSlot(ctx, conn, func(slots *postgres.Slots) (err error) {
-			free, err = slots.Free(ctx)
-			return err
+		return l.firstSlot(ctx, conn)
+	case !l.state.Ended && !l.state.Origin.Replicates():
+		l.Add(finding.Finding{
+			Level: finding.Note, Subject: "slot",
+			What: "the ledger has snapshots alone: the next full load makes the slot and loads all tables again",
+			Why:  "source.changes was \"none\" until now; cdc needs the slot",
 		})
-		if err == nil {
-			l.Add(firstSlot(l.Link.Slot, free)...)
-		}
-		return err
+		return l.firstSlot(ctx, conn)
 	case l.state.Origin == nil:
 		l.Add(finding.Finding{
 			Level: finding.Problem, Kind: failure.Conflict, Subject: "slot",
@@ -99,6 +98,37 @@ func (l *look) slot(ctx context.Context, conn *pgx.Conn) error {
 		return nil
 	}
 	l.Add(fitting(slot, l.state.Position)...)
+	return nil
+}
+
+// firstSlot reports whether there is room for the slot that the next full load makes.
+func (l *look) firstSlot(ctx context.Context, conn *pgx.Conn) error {
+	return l.Link.AtSlot(ctx, conn, func(slots *postgres.Slots) error {
+		free, err := slots.Free(ctx)
+		if err == nil {
+			l.Add(firstSlot(l.Link.Slot, free)...)
+		}
+		return err
+	})
+}
+
+// alone reports whether the source suits snapshots alone, and the ledger.
+func (l *look) alone(ctx context.Context, conn *pgx.Conn) error {
+	source := l.Link.Source
+	if source.Facts.Standby {
+		feedback, err := postgres.HotStandbyFeedback(ctx, conn)
+		if err != nil {
+			return err
+		}
+		l.Add(source.OnStandby(feedback)...)
+	}
+	if err := l.Link.CheckAlone(ctx, conn, l.state); err != nil {
+		l.Failed("ledger", err)
+		return nil
+	}
+	l.Add(finding.Finding{
+		Level: finding.OK, Subject: "source", What: "source.changes is \"none\": snapshots alone, without slot and publications",
+	})
 	return nil
 }
 

@@ -75,6 +75,9 @@ func (l *look) configuration(ctx context.Context, conn *pgx.Conn) error {
 
 // replication checks standby and slot. Only a role with REPLICATION can read them.
 func (l *look) replication(ctx context.Context, conn *pgx.Conn) error {
+	if !l.Link.Replicates() {
+		return l.alone(ctx, conn)
+	}
 	if !l.Link.Source.Facts.MayReplicate {
 		return nil
 	}
@@ -86,6 +89,9 @@ func (l *look) replication(ctx context.Context, conn *pgx.Conn) error {
 
 // transactions warns about transactions that a full load would wait for.
 func (l *look) transactions(ctx context.Context, conn *pgx.Conn) error {
+	if !l.Link.Replicates() { // it waits for none
+		return nil
+	}
 	open, err := l.Link.Source.Transactions(conn).Older(ctx, longTransaction)
 	for _, t := range open {
 		l.Add(finding.Finding{
@@ -104,7 +110,7 @@ func (l *look) tables(ctx context.Context, conn *pgx.Conn) error {
 		return err
 	}
 	relations = slices.DeleteFunc(relations, func(r postgres.Relation) bool { return !l.Config.Source.Selects(r.Name) })
-	if l.pubs, err = publication.Read(ctx, conn, source, l.Link.Publications); err != nil {
+	if l.pubs, err = publication.Read(ctx, conn, source, l.Link.Reads()); err != nil {
 		return err
 	}
 	l.Link.Alone(l.pubs)
@@ -125,9 +131,8 @@ func (l *look) tables(ctx context.Context, conn *pgx.Conn) error {
 		if l.selection().Unloaded(l.state, byOID, r) {
 			l.Add(finding.Finding{
 				Level: finding.Warning, Subject: r.Name.String(), What: "it is selected but was never loaded: none of its rows are in the target",
-				Why: "it was created after the last full load, or failed in it",
-				Remedy: "ingest full-load --tables " + r.Name.Argument() +
-					" (cdc --snapshot-new loads new tables by itself); or leave it out by source.exclude",
+				Why:    "it was created after the last full load, or failed in it",
+				Remedy: "ingest full-load --tables " + r.Name.Argument() + l.loadsNew() + "; or leave it out by source.exclude",
 			})
 		}
 		l.Add(claims.Findings(r)...)
@@ -147,6 +152,14 @@ func (l *look) tables(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
+// loadsNew says which runs load new tables by themselves.
+func (l *look) loadsNew() string {
+	if !l.Link.Replicates() {
+		return ""
+	}
+	return " (cdc --snapshot-new loads new tables by itself)"
+}
+
 // leftOut reports why a relation is left out. For each name that causes this, it gives the statement
 // that renames it.
 func leftOut(r *postgres.Relation, why string) (out []finding.Finding) {
@@ -164,7 +177,7 @@ func leftOut(r *postgres.Relation, why string) (out []finding.Finding) {
 
 // publications reports what the existing publications do not publish.
 func (l *look) publications() {
-	for _, name := range l.Link.Publications.Names() {
+	for _, name := range l.pubs.Names.Names() {
 		info := l.pubs.Have[name]
 		if info == nil {
 			continue
@@ -187,6 +200,9 @@ func (l *look) publications() {
 // rights reports once, for all tables, what keeps the role from publishing them. The remedy is the
 // statements for an administrator.
 func (l *look) rights(ctx context.Context, conn *pgx.Conn, usable []postgres.Relation) error {
+	if !l.Link.Replicates() {
+		return nil
+	}
 	may, err := l.Link.Source.Catalog(conn).MayCreatePublication(ctx)
 	if err != nil {
 		return err
@@ -208,6 +224,9 @@ func (l *look) rights(ctx context.Context, conn *pgx.Conn, usable []postgres.Rel
 // application looks for statements of the application that a publication makes fail. It checks
 // publications of any origin and all tables of the database.
 func (l *look) application(ctx context.Context, conn *pgx.Conn) error {
+	if !l.Link.Replicates() {
+		return nil
+	}
 	refusals, err := l.Link.Source.Catalog(conn).Refusals(ctx)
 	for _, r := range publication.Group(l.Link.Publications, refusals) {
 		l.Add(finding.Finding{

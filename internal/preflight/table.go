@@ -53,12 +53,20 @@ func (l *look) table(r *postgres.Relation) {
 	if r.Partitioned {
 		l.Add(finding.Finding{
 			Level: finding.Note, Subject: name, What: fmt.Sprintf("it is partitioned (%d partitions) and becomes one table", len(r.Leaves)),
-			Why: "a TRUNCATE of a single partition is not replicated; `ingest verify` finds it",
+			Why: l.ofPartitions(),
 		})
 	}
 	if len(l.Findings) == before {
 		l.Add(finding.Finding{Level: finding.OK, Subject: name, What: "ready"})
 	}
+}
+
+// ofPartitions is what replication does not show of partitions.
+func (l *look) ofPartitions() string {
+	if l.pubs.Names.None() {
+		return ""
+	}
+	return "a TRUNCATE of a single partition is not replicated; `ingest verify` finds it"
 }
 
 // identity reports which columns identify rows in updates and deletes of a table, if these are not its
@@ -74,6 +82,8 @@ func identity(pubs *publication.Set, r *postgres.Relation) []finding.Finding {
 			Level: finding.Warning, Subject: r.Name.String(), What: what,
 			Why: "updates and deletes can be published only with the old row's key", Remedy: remedy,
 		}}
+	case pubs.Names.None():
+		return nil
 	case pubs.InsertsOnly(r):
 		return []finding.Finding{{
 			Level: finding.Warning, Subject: r.Name.String(), What: pubs.HadNoIdentity(),

@@ -48,7 +48,7 @@ func (p *Pipeline) cdc(ctx, stop context.Context, s *Summary, o CDCOptions) erro
 	if err := p.link.Begun(ctx); err != nil {
 		return err
 	}
-	if err := finding.First(p.source.Needs(&p.source.Facts)); err != nil {
+	if err := p.readsChanges(); err != nil {
 		return err
 	}
 	if !o.Follow { // a following run does this before it stages

@@ -165,7 +165,7 @@ func finished(state *ledger.State, r *postgres.Relation, repair, quarantined boo
 // latter go into the summary.
 func (d *decider) refuse(ctx context.Context, relations []postgres.Relation) ([]postgres.Relation, error) {
 	p := d.p
-	pubs, err := publication.Read(ctx, d.conn, p.source, p.link.Publications)
+	pubs, err := publication.Read(ctx, d.conn, p.source, p.link.Reads())
 	if err != nil {
 		return nil, err
 	}

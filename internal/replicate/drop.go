@@ -32,6 +32,7 @@ type DropOptions struct {
 // Dropped is what a drop removed, or would remove.
 type Dropped struct {
 	Dry          bool     `json:"dry_run,omitempty"`
+	Changes      string   `json:"changes,omitempty"` // "none" for snapshots alone
 	Slot         string   `json:"slot,omitempty"`
 	Publications []string `json:"publications"`
 	Tables       []string `json:"tables"`
@@ -44,8 +45,10 @@ type Dropped struct {
 // ledger. If asked, it also drops the bronze tables. Segments and ledger stay in the Volume. A second
 // drop finishes what the first one left.
 func (p *Pipeline) Drop(ctx context.Context, o DropOptions) (*Dropped, error) {
-	if err := finding.First(p.source.NeedsPrimary(&p.source.Facts)); err != nil {
-		return nil, err
+	if p.ledger == nil || p.ledger.State().Origin.Replicates() {
+		if err := finding.First(p.source.NeedsPrimary(&p.source.Facts)); err != nil {
+			return nil, err
+		}
 	}
 	conn, done, err := p.link.Connect(ctx)
 	if err != nil {
@@ -70,6 +73,9 @@ func (p *Pipeline) Drop(ctx context.Context, o DropOptions) (*Dropped, error) {
 		return nil, err
 	}
 	d.done.EndedBefore = state.Ended
+	if !state.Origin.Replicates() {
+		d.done.Changes = ledger.ChangesNone
+	}
 	if !state.Ended && !o.Dry {
 		if _, err := p.ledger.Append(ctx, state.Head, &ledger.End{Reason: "ingest drop"}, lock); err != nil {
 			return nil, err
@@ -171,6 +177,9 @@ func (d *dropping) ours(ctx context.Context, name databricks.Table, may bool) er
 // slot reads the pipeline's slot. It is an error if a session uses the slot. It returns nil if the
 // source's database has no such slot.
 func (d *dropping) slot(ctx context.Context) (*postgres.Slot, error) {
+	if l := d.p.ledger; l != nil && l.State().Origin != nil && !l.State().Origin.Replicates() {
+		return nil, nil // a slot of this name would be another's
+	}
 	slot, err := d.p.link.ReadSlot(ctx, d.conn)
 	if err != nil {
 		return nil, err

@@ -45,7 +45,7 @@ func (p *Pipeline) fullLoad(ctx context.Context, s *Summary, o FullLoadOptions) 
 		return err
 	}
 	if d.origin != nil {
-		if d.lost {
+		if d.lost && p.link.Replicates() {
 			if err := p.link.ClaimSlot(ctx); err != nil {
 				return err
 			}
@@ -54,7 +54,7 @@ func (p *Pipeline) fullLoad(ctx context.Context, s *Summary, o FullLoadOptions) 
 			return err
 		}
 		if d.origin.Unfit != nil {
-			s.Repaired = append(s.Repaired, fmt.Sprintf("made slot %s at %s, because %s", p.link.Slot, p.ledger.State().Position, d.origin.Unfit))
+			s.Repaired = append(s.Repaired, p.beganBecause(d.origin.Unfit))
 		}
 	}
 	if o.Repair {
@@ -67,6 +67,14 @@ func (p *Pipeline) fullLoad(ctx context.Context, s *Summary, o FullLoadOptions) 
 		return p.load(ctx, s, load.Options{Tables: names(d.relations), OwnSnapshots: true, Repair: o.Repair})
 	}
 	return nil
+}
+
+// beganBecause reports why a repair began the ledger again.
+func (p *Pipeline) beganBecause(unfit error) string {
+	if !p.link.Replicates() {
+		return fmt.Sprintf("the ledger begins again with this source, because %s", unfit)
+	}
+	return fmt.Sprintf("made slot %s at %s, because %s", p.link.Slot, p.ledger.State().Position, unfit)
 }
 
 // loadingAgain reports which tables a repair reloads.

@@ -53,7 +53,7 @@ func (f *follower) measuring(ctx, halt context.Context, r *round) error {
 
 // measure asks the source about the slot, for the observer.
 func measure(ctx context.Context, p *Pipeline) {
-	if p.opt.Observer == nil || ctx.Err() != nil {
+	if p.opt.Observer == nil || ctx.Err() != nil || !p.link.Replicates() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, measureFor)

@@ -126,10 +126,13 @@ func Open(ctx context.Context, o Options) (*Pipeline, error) {
 	return p, nil
 }
 
-// Begun reports whether the pipeline has a ledger that was not ended: cdc goes on
-// from it.
+// Begun reports whether the pipeline has a slot in a ledger that was not ended: cdc goes on from it.
 func (p *Pipeline) Begun() bool {
-	return p.ledger != nil && p.ledger.State().Origin != nil && !p.ledger.State().Ended
+	if p.ledger == nil || !p.link.Replicates() {
+		return false
+	}
+	state := p.ledger.State()
+	return state.Origin != nil && !state.Ended && state.Origin.Replicates()
 }
 
 // Close removes the spool.
@@ -167,7 +170,7 @@ func (p *Pipeline) stager() (*stage.Stager, error) {
 	}
 	return &stage.Stager{
 		Source: p.source, Standby: p.opt.Standby, Ledger: p.ledger, Files: p.workspace.Files(), Spool: p.spool,
-		Slot: p.link.Slot, Publications: p.link.Publications, Log: p.log, Watch: p.reports.staging(), Current: p.opt.current(),
+		Slot: p.link.Slot, Publications: p.link.Reads(), Log: p.log, Watch: p.reports.staging(), Current: p.opt.current(),
 		Selects: p.config.Source.Selects, Shape: &p.config.Shape,
 		Began: p.began, Seen: &p.seen,
 		Options: stage.Options{

@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ingest-tool/ingest/internal/failure"
-	"github.com/ingest-tool/ingest/internal/finding"
 	"github.com/ingest-tool/ingest/internal/ledger"
 	"github.com/ingest-tool/ingest/internal/load"
 	"github.com/ingest-tool/ingest/internal/load/kept"
@@ -100,7 +99,7 @@ func (p *Pipeline) PlanLoad(ctx context.Context, tables []string, repair bool, r
 // PlanNext plans what loads everything: first a full load, later a cdc that also takes snapshots of
 // new tables.
 func (p *Pipeline) PlanNext(ctx context.Context) (*Plan, error) {
-	if state := p.ledger.State(); state.Origin == nil || state.Ended {
+	if !p.Begun() {
 		return p.PlanFullLoad(ctx, FullLoadOptions{})
 	}
 	return p.planned(ctx, "cdc --snapshot-new", func(pl *planning) error { return pl.cdc(ctx, CDCOptions{SnapshotNew: true}) })
@@ -109,7 +108,7 @@ func (p *Pipeline) PlanNext(ctx context.Context) (*Plan, error) {
 func (p *Pipeline) planned(ctx context.Context, command string, decide func(*planning) error) (*Plan, error) {
 	pl := &planning{p: p, s: p.newSummary(), plan: &Plan{
 		Run: p.opt.Run, Command: command, Makes: []string{}, Tables: []*TablePlan{}, Control: []string{}, Unknown: []string{},
-		Source: PlannedRead{Statements: []string{}, Slot: p.link.Slot},
+		Source: PlannedRead{Statements: []string{}, Slot: p.slotName()},
 	}}
 	err := p.explain(ctx, pl.decided(ctx, decide))
 	for _, t := range pl.s.Tables {
@@ -164,7 +163,7 @@ func (pl *planning) fullLoad(ctx context.Context, o FullLoadOptions) error {
 	if err != nil {
 		return err
 	}
-	if d.origin != nil {
+	if d.origin != nil && p.link.Replicates() {
 		slot, err := p.link.InTheWay(ctx, conn, p.link.Replaces(d.origin) || d.lost && p.link.Own())
 		if err != nil {
 			return err
@@ -185,7 +184,7 @@ func (pl *planning) snapshots(ctx context.Context, conn *pgx.Conn, d *decision, 
 	if len(d.relations) == 0 {
 		return nil
 	}
-	pubs, err := publication.Read(ctx, conn, p.source, p.link.Publications)
+	pubs, err := publication.Read(ctx, conn, p.source, p.link.Reads())
 	if err != nil {
 		return err
 	}
@@ -203,7 +202,7 @@ func (pl *planning) snapshots(ctx context.Context, conn *pgx.Conn, d *decision, 
 	after := *state
 	after.Ledger = uuid
 	if d.origin != nil {
-		after.Origin = &ledger.Origin{Database: p.source.Facts.Database, Slot: p.link.Slot}
+		after.Origin = &ledger.Origin{Database: p.source.Facts.Database, Slot: p.slotName()}
 	}
 	for i := range d.relations {
 		r := pubs.As(&d.relations[i])
@@ -225,7 +224,7 @@ func (pl *planning) snapshots(ctx context.Context, conn *pgx.Conn, d *decision, 
 		}
 	}
 	pl.unknown("the exact number of rows: those shown are the server's estimates")
-	if !stageOnly {
+	if !stageOnly && p.link.Replicates() {
 		pl.unknown("changes that are staged while the snapshots are read, which a COPY INTO appends")
 	}
 	return nil
@@ -247,7 +246,7 @@ func (pl *planning) cdc(ctx context.Context, o CDCOptions) error {
 	if err := p.link.Begun(ctx); err != nil {
 		return err
 	}
-	if err := finding.First(p.source.Needs(&p.source.Facts)); err != nil {
+	if err := p.readsChanges(); err != nil {
 		return err
 	}
 	if err := p.namesStand(ctx); err != nil {

@@ -38,6 +38,9 @@ const publishTries = 5
 // lack.
 func (d *decider) statements(ctx context.Context, relations []postgres.Relation) ([]string, error) {
 	p := d.p
+	if !p.link.Replicates() {
+		return nil, nil
+	}
 	pubs, err := publication.Read(ctx, d.conn, p.source, p.link.Publications)
 	if err != nil {
 		return nil, err

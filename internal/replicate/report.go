@@ -192,7 +192,11 @@ func (d *period) add(e *ledger.Entry) error {
 	one := EntryReport{Entry: e.Number, Kind: e.Kind, Time: e.Time.UTC()}
 	switch e.Kind {
 	case ledger.KindOrigin:
-		d.event(e, EventOrigin, schema.TableName{}, "replication begins with slot "+e.Origin.Slot+" of database "+e.Origin.Database)
+		what := "replication begins with slot " + e.Origin.Slot
+		if !e.Origin.Replicates() {
+			what = "snapshots alone begin"
+		}
+		d.event(e, EventOrigin, schema.TableName{}, what+" of database "+e.Origin.Database)
 	case ledger.KindDone:
 		d.done(e, &one)
 	case ledger.KindAbandoned:

@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ingest-tool/ingest/internal/failure"
-	"github.com/ingest-tool/ingest/internal/hidden"
 	"github.com/ingest-tool/ingest/internal/ledger"
 	"github.com/ingest-tool/ingest/internal/load"
 	"github.com/ingest-tool/ingest/internal/load/loads"
@@ -23,6 +22,7 @@ import (
 type Status struct {
 	Ledger   string        `json:"ledger"`
 	Root     string        `json:"root"`
+	Changes  string        `json:"changes,omitempty"` // "none" for snapshots alone
 	Entries  int64         `json:"entries"`
 	Position string        `json:"position"`
 	Staged   *time.Time    `json:"staged_at,omitempty"` // when the position was staged
@@ -63,6 +63,8 @@ type TableStatus struct {
 	Entry   int64            `json:"loaded_entry"`
 	Rescued map[string]int64 `json:"rescued,omitempty"`
 	Reload  string           `json:"reload_needed,omitempty"`
+	// AsOf is when the table's snapshot was taken, if no changes follow it.
+	AsOf *time.Time `json:"as_of,omitempty"`
 	// NotReplicated is why updates and deletes of a loaded table are not replicated.
 	NotReplicated string       `json:"not_replicated,omitempty"`
 	Quarantine    string       `json:"quarantine,omitempty"`
@@ -144,7 +146,7 @@ func (r *reporting) status(ctx context.Context) (*Status, error) {
 			s.Problem, s.Hint = err.Error(), failure.HintOf(err)
 		}
 	}
-	replaced, err := hidden.Replaced(ctx, p.source.Catalog(r.conn), state)
+	replaced, err := p.replaced(ctx, r.conn, state)
 	if err != nil {
 		return nil, err
 	}
@@ -158,6 +160,9 @@ func (r *reporting) status(ctx context.Context) (*Status, error) {
 // position reports how far the ledger is.
 func (r *reporting) position(state *ledger.State) {
 	r.s.Ledger, r.s.Entries, r.s.Position = state.Ledger, state.Head, state.Position.String()
+	if !r.p.link.Replicates() {
+		r.s.Changes = ledger.ChangesNone
+	}
 	if !state.PositionTime.IsZero() {
 		r.s.Staged = &state.PositionTime
 	}
@@ -175,6 +180,9 @@ func (r *reporting) table(state *ledger.State, t *ledger.TableState, cached load
 	one := tableStatus(t.Table.String(), load.Summarize(state, t), cached)
 	one.Target = r.p.Target(t.Table).Display()
 	one.judge(state, t, cached, replaced)
+	if t.Begin != nil && !state.Origin.Replicates() {
+		one.AsOf = &t.Begin.Taken
+	}
 	one.Kept = keptStatuses(r.p.newLoader().KeptStates(state, t, cached))
 	r.s.Tables = append(r.s.Tables, one)
 }
@@ -262,6 +270,9 @@ func tableStatus(name string, staged load.Staged, loaded loads.Table) TableStatu
 // slot reports the slot, and whether it and the source fit the ledger.
 func (r *reporting) slot(ctx context.Context) error {
 	p, s := r.p, r.s
+	if !p.link.Replicates() && p.damage == nil {
+		return r.alone(ctx)
+	}
 	slot, err := p.link.ReadSlot(ctx, r.conn)
 	if err != nil {
 		return err

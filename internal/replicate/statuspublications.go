@@ -12,6 +12,9 @@ import (
 // tables whose updates and deletes are not sent.
 func (r *reporting) application(ctx context.Context) error {
 	p := r.p
+	if !p.link.Replicates() {
+		return nil
+	}
 	refusals, err := p.source.Catalog(r.conn).Refusals(ctx)
 	if err != nil {
 		return err

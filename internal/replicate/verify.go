@@ -95,10 +95,16 @@ func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, 
 		return nil, err
 	}
 	defer done()
-	if err := p.source.Identify(ctx); err != nil {
+	if err := p.link.Begun(ctx); err != nil {
 		return nil, err
 	}
-	if err := p.link.Begun(ctx); err != nil {
+	alone := !p.ledger.State().Origin.Replicates()
+	if alone {
+		err = p.link.Owner(ctx, conn, p.ledger.State())
+	} else if err = p.link.KeepsSlot(p.ledger.State()); err == nil {
+		err = p.source.Identify(ctx)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if err := p.selection().CheckNames(ctx, conn, false); err != nil {
@@ -111,7 +117,8 @@ func (p *Pipeline) Verify(ctx context.Context, o VerifyOptions) (*VerifyReport, 
 	}
 	v := &verification{p: p, conn: conn, full: o.Full, chosen: o.Tables, Verifier: &verify.Verifier{
 		Source: p.source, Warehouse: p.workspace.Warehouse(), Target: p.Target, Shape: &p.config.Shape, Spool: p.spool.Dir(),
-		Memory: int64(p.config.Staging.Memory) / 4, Jobs: p.config.Source.Jobs, Sample: o.Sample, Log: p.log, Progress: p.reports.verified,
+		Memory: int64(p.config.Staging.Memory) / 4, Jobs: p.config.Source.Jobs, Sample: o.Sample, Alone: alone,
+		Log: p.log, Progress: p.reports.verified,
 	}}
 	gone, err := v.openPoint(ctx)
 	if err != nil {
@@ -192,7 +199,11 @@ func (v *verification) find(ctx context.Context) (gone []verify.Result, err erro
 	if err != nil {
 		return nil, err
 	}
-	pubs, err := publication.Read(ctx, v.conn, p.source, p.link.Publications)
+	names := p.link.Reads()
+	if v.Alone {
+		names = postgres.Publications{}
+	}
+	pubs, err := publication.Read(ctx, v.conn, p.source, names)
 	if err != nil {
 		return nil, err
 	}
@@ -211,6 +222,10 @@ func (v *verification) find(ctx context.Context) (gone []verify.Result, err erro
 		heir := heirs[t.OID]
 		if !there || heir.Table != t.Table || replaced[t.Table] != "" {
 			if len(v.chosen) == 0 && !p.config.Source.Selects(t.Table) {
+				continue
+			}
+			if v.Alone && replaced[t.Table] != "" && t.Snapshot != nil {
+				gone = append(gone, verify.Loaded(t, replaced[t.Table]))
 				continue
 			}
 			gone = append(gone, verify.Skip(t.Table, whyGone(replaced[t.Table], heir.Table, there)))
@@ -238,6 +253,9 @@ func whyGone(replaced string, heir schema.TableName, there bool) string {
 // waits for it to stage. Afterwards the tables show all their rows.
 func (v *verification) catchUp(ctx context.Context) error {
 	p, conn, target := v.p, v.conn, v.point.Fence
+	if v.Alone {
+		return p.load(ctx, p.newSummary(), load.Options{Prove: v.names})
+	}
 	if _, err := p.link.CheckSlot(ctx, conn, p.ledger.State()); err != nil {
 		return err
 	}
@@ -305,7 +323,7 @@ func (v *verification) compare(ctx context.Context, report *VerifyReport) ([]ver
 				results[i] = verify.Skip(t.Table, reason)
 				return nil
 			}
-			if !v.point.Visible.Covers(t.Begin.Snapshot) {
+			if !v.Alone && !v.point.Visible.Covers(t.Begin.Snapshot) {
 				results[i] = verify.Skip(t.Table, reloaded)
 				return nil
 			}

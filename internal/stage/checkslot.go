@@ -98,7 +98,7 @@ func CheckSlot(state *ledger.State, slot *postgres.Slot, at Server, name string)
 // ledger's database in the cluster.
 func CheckSource(state *ledger.State, system, database, where string) error {
 	switch o := state.Origin; {
-	case system != "" && system != o.System:
+	case system != "" && o.System != "" && system != o.System:
 		return failure.New(failure.Conflict,
 			"the source is another cluster (system identifier %s, the ledger has %s): changes after %s (staged %s) cannot be read from it",
 			system, o.System, state.Position, stamp(state.PositionTime)).

@@ -145,10 +145,7 @@ func (s *Stager) begin(ctx context.Context, relations []postgres.Relation, guard
 		if err := s.published(ctx, conn, relations); err != nil {
 			return nil, nil, err
 		}
-		// Sort must be read before the wait: see postgres-rules.
-		sort, err := s.Source.Transactions(conn).Settle(ctx, func(who string) {
-			s.Log.Warn("waiting for transactions that may have changed the tables unseen", "open", who)
-		})
+		sort, err := s.settle(ctx, conn)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -182,6 +179,19 @@ func (s *Stager) begin(ctx context.Context, relations []postgres.Relation, guard
 	}
 }
 
+// settle waits until every later snapshot shows what transactions may have changed unseen, before the
+// tables were published. Nothing is published for snapshots alone.
+func (s *Stager) settle(ctx context.Context, conn *pgx.Conn) (sort pglogrepl.LSN, err error) {
+	if s.alone() {
+		sort, _, err = s.Source.WAL(conn).Positions(ctx)
+		return sort, err
+	}
+	// Sort must be read before the wait: see postgres-rules.
+	return s.Source.Transactions(conn).Settle(ctx, func(who string) {
+		s.Log.Warn("waiting for transactions that may have changed the tables unseen", "open", who)
+	})
+}
+
 // turn is the lock that a snapshot claims after it lost its place in the ledger
 // to staged transactions. Runs that append changes yield to it. A run that
 // appends more often than a snapshot can be taken would otherwise always be
@@ -193,6 +203,9 @@ func (s *Stager) turn() int32 { return postgres.LockKey("begin", s.Slot) }
 func (s *Stager) beginAfter(ctx context.Context, conn *pgx.Conn, relations []postgres.Relation, pointers []*postgres.Relation,
 	sort pglogrepl.LSN, guard ledger.Guard) (*postgres.Snapshot, *ledger.Entry, error) {
 	state, err := s.Ledger.Refresh(ctx)
+	if err == nil {
+		err = s.suits(state)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -209,6 +222,16 @@ func (s *Stager) beginAfter(ctx context.Context, conn *pgx.Conn, relations []pos
 		return nil, nil, err
 	}
 	return snap, entry, nil
+}
+
+// suits refuses an origin that another run has appended since this run looked. Changes would follow a
+// snapshot whose table may not be published, or a snapshot would count as one that changes follow.
+func (s *Stager) suits(state *ledger.State) error {
+	if state.Origin == nil || state.Origin.Replicates() != s.alone() {
+		return nil
+	}
+	return failure.New(failure.Conflict, "another run began the ledger again meanwhile, with another source.changes").
+		WithHint("run the command again, with the configuration of that run")
 }
 
 // published reads how the publications contain the relations.

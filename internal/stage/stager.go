@@ -56,7 +56,7 @@ type Stager struct {
 	Files        Uploader
 	Spool        *segment.Spool
 	Slot         string
-	Publications postgres.Publications
+	Publications postgres.Publications // none: snapshots alone, for a ledger without a slot
 	Log          *slog.Logger
 	Options      Options
 	// Selects reports which tables are wanted in addition to those that the
@@ -105,6 +105,9 @@ func (s *Stager) reader() *postgres.Source {
 
 // feed is what the slot sends.
 func (s *Stager) feed() *postgres.Feed { return s.reader().Feed(s.Slot, s.Publications) }
+
+// alone reports that only snapshots are staged, and no changes.
+func (s *Stager) alone() bool { return s.Publications.None() }
 
 func (s *Stager) current(upto pglogrepl.LSN) {
 	if s.Current != nil {

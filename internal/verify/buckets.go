@@ -135,14 +135,17 @@ type compared struct {
 
 	key hash // of the last unmatched row
 	of  *unmatched
+
+	partly bool // the source has only some of its rows: what only the target has is no difference
 }
 
 // unmatched counts the rows with a key that the other end does not have.
 type unmatched struct{ source, target int }
 
-// compare compares two spills bucket by bucket.
-func compare(source, target *spill) (compared, error) {
-	out := compared{first: map[hash]*unmatched{}}
+// compare compares two spills bucket by bucket. partly means that the source has
+// only some of its rows.
+func compare(source, target *spill, partly bool) (compared, error) {
+	out := compared{first: map[hash]*unmatched{}, partly: partly}
 	for i := range source.files {
 		a, err := source.bucket(i)
 		if err != nil {
@@ -165,7 +168,9 @@ func (c *compared) merge(a, b []record) {
 			c.note(a[0].key(), 1, 0)
 			a = a[1:]
 		case len(a) == 0 || bytes.Compare(a[0][:], b[0][:]) > 0:
-			c.note(b[0].key(), 0, 1)
+			if !c.partly {
+				c.note(b[0].key(), 0, 1)
+			}
 			b = b[1:]
 		default:
 			a, b = a[1:], b[1:]

@@ -40,7 +40,7 @@ func (c *comparison) cells(ctx context.Context) (_ Result, err error) {
 	if err := group.Wait(); err != nil {
 		return Result{}, err
 	}
-	found, err := compare(source, target)
+	found, err := compare(source, target, c.unwritten != "")
 	if err != nil {
 		return Result{}, err
 	}

@@ -1,6 +1,10 @@
 package verify
 
-import "github.com/ingest-tool/ingest/internal/schema"
+import (
+	"time"
+
+	"github.com/ingest-tool/ingest/internal/schema"
+)
 
 // Verdict is the outcome of one table.
 type Verdict string
@@ -10,6 +14,10 @@ const (
 	Equal       Verdict = "equal"
 	Different   Verdict = "different"
 	NotVerified Verdict = "not verified"
+	// AsLoaded is the verdict on a table of snapshots alone whose source was
+	// written since its full load: all rows that the source did not write since
+	// are in the target, unchanged.
+	AsLoaded Verdict = "as loaded"
 )
 
 // Mode says what was compared.
@@ -31,6 +39,8 @@ type Result struct {
 	Verdict Verdict          `json:"verdict"`
 	Mode    Mode             `json:"mode,omitempty"`
 	Reason  string           `json:"reason,omitempty"` // why it was not verified
+	// AsOf is when the table's snapshot was taken, if no changes follow it.
+	AsOf *time.Time `json:"as_of,omitempty"`
 	// Sample describes what was compared if that is not everything. Its Verdict
 	// is never Equal, but says that only a sample was compared.
 	Sample *SampleResult `json:"sample,omitempty"`

@@ -142,9 +142,9 @@ func (r *reading) copy(ctx context.Context, ranges <-chan postgres.Range) error 
 // conditions select the rows that are compared.
 func (c *comparison) conditions() []string {
 	if c.sample != nil {
-		return []string{c.relation.Published.Filter, c.sample.source}
+		return []string{c.relation.Published.Filter, c.sample.source, c.unwritten}
 	}
-	return []string{c.relation.Published.Filter}
+	return []string{c.relation.Published.Filter, c.unwritten}
 }
 
 // ranges lists the ranges that are read at once: parts of large leaves. For a

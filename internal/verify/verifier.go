@@ -44,7 +44,10 @@ type Verifier struct {
 	RangeBytes int64
 	// Sample, if set, restricts what is compared.
 	Sample *Sample
-	Log    *slog.Logger
+	// Alone means that no changes follow the snapshots: a table is as its source
+	// was then.
+	Alone bool
+	Log   *slog.Logger
 	// Progress, if set, receives the number of rows read at the source or at the
 	// target. Several goroutines call it.
 	Progress func(table schema.TableName, source bool, rows int64)
@@ -90,6 +93,11 @@ func (v *Verifier) Open(ctx context.Context, relations []*postgres.Relation) (*P
 // its Published is set. A table that differs or cannot be verified is a result.
 // An error means that an end could not be read.
 func (v *Verifier) Table(ctx context.Context, p *Point, t *ledger.TableState, relation *postgres.Relation, full bool) (Result, error) {
+	if v.Alone {
+		if what := v.altered(t, relation); what != "" {
+			return Loaded(t, what), nil
+		}
+	}
 	c, reason := v.prepare(p, t, relation)
 	if reason != "" {
 		return Skip(t.Table, reason), nil
@@ -112,6 +120,9 @@ func (v *Verifier) Table(ctx context.Context, p *Point, t *ledger.TableState, re
 		return Result{}, fmt.Errorf("verify %s: %w", t.Table, err)
 	}
 	r.Table = t.Table
+	if v.Alone {
+		r.AsOf = &t.Begin.Taken
+	}
 	if len(c.retyped) > 0 && r.Verdict == Different {
 		r.Verdict = NotVerified
 		r.Reason = fmt.Sprintf(
@@ -133,6 +144,9 @@ type comparison struct {
 	retyped  []string // columns whose type in the target is older than the source's
 	options  fold.Options
 	sample   *sampled // nil: all rows
+	// unwritten restricts the source's rows to those that it did not write since
+	// the full load; rows that only the target has then count for nothing.
+	unwritten string
 }
 
 // prepare returns the comparison, or the reason why there can be none.
@@ -179,17 +193,20 @@ func (v *Verifier) prepare(p *Point, t *ledger.TableState, relation *postgres.Re
 		return nil, c.unsampled()
 	}
 	c.options = fold.Options{From: t.Snapshot.Begin, Visible: &p.Visible, Numbered: true}
+	if v.Alone {
+		c.options.Visible = nil
+	}
 	return c, ""
 }
 
 func (c *comparison) run(ctx context.Context, full bool) (Result, error) {
 	if c.v.Sample == nil {
-		return c.compare(ctx, full)
+		return c.compareSince(ctx, full)
 	}
 	if err := c.take(ctx, *c.v.Sample); err != nil {
 		return Result{}, err
 	}
-	r, err := c.compare(ctx, full)
+	r, err := c.compareSince(ctx, full)
 	r.Sample = &c.sample.result
 	if r.Verdict == Equal {
 		r.Verdict = c.sample.result.equal()

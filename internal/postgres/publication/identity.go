@@ -12,7 +12,7 @@ import (
 // has one.
 func (s *Set) Identity(r *postgres.Relation) (what, remedy string) {
 	all := s.all()
-	if r.CanPublishUpdates(all) || s.misleads(r) { // which is an obstacle
+	if s.Names.None() || r.CanPublishUpdates(all) || s.misleads(r) { // which is an obstacle
 		return "", ""
 	}
 	why, remedy := lacking(r, all)

@@ -25,6 +25,9 @@ type Set struct {
 
 // Read reads the publications of these names.
 func Read(ctx context.Context, conn *pgx.Conn, source *postgres.Source, names postgres.Publications) (*Set, error) {
+	if names.None() {
+		return &Set{Facts: source.Facts}, nil
+	}
 	have, err := source.Catalog(conn).Publications(ctx, names.Names())
 	return &Set{Facts: source.Facts, Names: names, Have: have}, err
 }
