@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"strconv"
@@ -190,6 +191,11 @@ func serveWorkspace(ctx context.Context, o lakehouse.Options) (*lakehouse.Server
 		return nil, err
 	}
 	server, err := lakehouse.Open(ctx, o)
+	if errors.Is(err, lakehouse.ErrServed) {
+		return nil, failure.New(failure.Destination, "%w", err).WithHint("for several commands at once, serve the directory: "+
+			"`ingest workspace --dir %s > workspace.env`. Then, in each shell, `. ./workspace.env`, and run the commands with `--local ''`",
+			shellQuote(o.Dir))
+	}
 	if err != nil {
 		return nil, failure.Wrap(failure.Destination, err)
 	}

@@ -114,6 +114,8 @@ var beforeTheFirstLoad = []mistake{
 		"there is no local workspace in $dirr", "did you mean --local $dir?", ""},
 	{"a catalog of a local workspace that is misspelt", with("INGEST_LOCAL", "$dir", "INGEST_CATALOG", "dev_chinook_lakehous"), "status",
 		failure.Usage, "has no catalog dev_chinook_lakehous; it has dev_chinook_lakehouse", "did you mean --catalog dev_chinook_lakehouse?", ""},
+	{"a local workspace that another process serves", with("INGEST_LOCAL", "$dir"), "status", failure.Destination,
+		"$dir is served by another process (pid ", "`ingest workspace --dir '$dir' > workspace.env`", ""},
 	{"wrong arguments, as JSON", nil, "cdc --nonsense -o json", failure.Usage, "unknown flag", "--help", `"exit_code": 64`},
 	{"a statement that fails, as JSON", nil, "sql nonsense -o json", failure.Destination, "", "", `"error": `},
 }
