@@ -124,7 +124,7 @@ type pageSchema struct {
 type pageTable struct {
 	warehouse.Table
 	Rows  int64 // -1 for a view
-	Bytes int64 // in the catalog's file
+	Bytes int64 // in the catalog's file, -1 if not known
 	Error string
 }
 

@@ -42,7 +42,7 @@ func TestWorkspaceRefuses(t *testing.T) {
 		for _, command := range []string{"full-load", "cdc", "load", "status"} {
 			b.fails(failure.Destination, text, hint, command)
 		}
-		b.nothingMade()
+		b.noSlot()
 	}
 
 	b.secrets = append(b.secrets, "dapiWRONGSECRET")
@@ -63,6 +63,7 @@ func TestWorkspaceRefuses(t *testing.T) {
 	b.signIn("https://nowhere.invalid", token)
 	refused("nowhere.invalid", "check ")
 
+	b.nothingMade()
 	b.signIn(host, token)
 	b.env["INGEST_WAREHOUSE"] = "ffff"
 	b.finds(failure.Destination, finding.Problem, "destination", `find SQL warehouse "ffff"`, b.server.WarehouseID())

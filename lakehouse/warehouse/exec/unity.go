@@ -54,7 +54,7 @@ func (u Unity) DropSchema(ctx context.Context, catalog, schema string, cascade b
 	})
 }
 
-// Bytes is what a table's rows take in the file of its catalog.
+// Bytes is what a table's rows take in the file of its catalog, -1 if that is not known.
 func (u Unity) Bytes(ctx context.Context, table Table) (int64, error) {
 	c, err := u.executor.store.Catalog(table.Catalog)
 	if err != nil {
