@@ -182,7 +182,8 @@ func TestCompletionInBash(t *testing.T) {
 	dir := t.TempDir()
 	const helpers = `
 _get_comp_words_by_ref() { cur=${COMP_WORDS[COMP_CWORD]} cword=$COMP_CWORD words=("${COMP_WORDS[@]}"); }
-ingest() { printf '%s|' "$@" >&3; printf '%s\n' customers public.customers 'public."A,B"' '"A,B"' 'public.Order Lines' "public.\"it's\""; echo :4; }
+names=(customers public.customers 'public."A,B"' '"A,B"' 'public.Order Lines' "public.\"it's\"")
+ingest() { printf '%s|' "$@" >&3; printf '%s\n' "${names[@]}"; echo :4; }
 compopt() { :; }
 COMP_TYPE=9
 try() { COMP_WORDS=(ingest load "$@") COMP_CWORD=$(($# + 1)); __start_ingest; printf '%s\n' "${COMPREPLY[@]}"; } 3>&1

@@ -285,7 +285,8 @@ func TestSpoolIsFull(t *testing.T) {
 		return stderr
 	}
 	// If no other table is there, the run says that slot and publications stay.
-	const stays = "The slot and the publications stay, and the slot keeps WAL: `ingest full-load` goes on with them, `ingest drop --yes` drops them"
+	const stays = "The slot and the publications stay, and the slot keeps WAL: `ingest full-load` goes on with them, " +
+		"`ingest drop --yes` drops them"
 	stderr := limited(failure.Tables, "Error: 1 of 1 tables failed, the first: spool "+spool+": ", "full-load", "--tables", "big")
 	if !strings.Contains(stderr, stays) {
 		t.Errorf("no %q in\n%s", stays, stderr)
