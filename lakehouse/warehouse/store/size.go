@@ -17,8 +17,8 @@ func (c *Catalog) Bytes(ctx context.Context, on execer, schema, table string) (i
 	}
 	name := "'" + strings.ReplaceAll(c.Qualified(schema, table), "'", "''") + "'"
 	var bytes int64
-	err := on.QueryRowContext(ctx, fmt.Sprintf(`SELECT (SELECT greatest(count(DISTINCT block) FILTER (WHERE block >= 0), least(count(*), 1)) FROM (
-		SELECT block_id AS block FROM pragma_storage_info(%[1]s) WHERE persistent
+	err := on.QueryRowContext(ctx, fmt.Sprintf(`SELECT (SELECT greatest(count(DISTINCT block) FILTER (WHERE block >= 0), least(count(*), 1))
+		FROM (SELECT block_id AS block FROM pragma_storage_info(%[1]s) WHERE persistent
 		UNION ALL SELECT unnest(additional_block_ids) FROM pragma_storage_info(%[1]s) WHERE persistent)) *
 		(SELECT max(block_size) FROM pragma_database_size() WHERE database_name = ?)`, name), "c_"+c.Name).Scan(&bytes)
 	return bytes, err
