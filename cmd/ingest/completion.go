@@ -23,10 +23,10 @@ const (
 // addScripts lets the scripts for bash and zsh complete words inside quotes, as names of tables may need them.
 func addScripts(completion *cobra.Command) {
 	for _, c := range completion.Commands() {
-		switch print := c.RunE; c.Name() {
+		switch generate := c.RunE; c.Name() {
 		case "bash":
 			c.RunE = func(cmd *cobra.Command, args []string) error {
-				if err := print(cmd, args); err != nil {
+				if err := generate(cmd, args); err != nil {
 					return err
 				}
 				_, err := io.WriteString(cmd.OutOrStdout(), quotedInBash)
