@@ -27,8 +27,7 @@ func TestOpeningAPipeline(t *testing.T) {
 			t.Errorf("%s: missing are %q, %v", what, made, err)
 		}
 	}
-	p, err := b.tryOpen(nil)
-	if err != nil {
+	if _, err := b.tryOpen(nil); err != nil {
 		t.Fatal(err)
 	}
 	missing("a pipeline that is opened", 2)
@@ -36,7 +35,8 @@ func TestOpeningAPipeline(t *testing.T) {
 	if _, err := b.tryOpen(func(o *Options) { o.Workspace, o.Loads = other, true }); failure.KindOf(err) != failure.Destination {
 		t.Errorf("a load without a warehouse: %v", err)
 	}
-	if p, err = b.tryOpen(func(o *Options) { o.Workspace = other }); err != nil {
+	p, err := b.tryOpen(func(o *Options) { o.Workspace = other })
+	if err != nil {
 		t.Fatal(err)
 	}
 	// A full load looks for the warehouse before hours of staging.
