@@ -34,7 +34,7 @@ func lockDir(dir string) (*dirLock, error) {
 		if pid == "" {
 			pid = "unknown"
 		}
-		return nil, fmt.Errorf("%s is served by another process (pid %s): use that one, end it, or choose another directory", dir, pid)
+		return nil, fmt.Errorf("%s %w (pid %s): use that one, end it, or choose another directory", dir, ErrServed, pid)
 	}
 	err = f.Truncate(0)
 	if err == nil {

@@ -13,7 +13,7 @@ type Server struct{}
 // Open answers with an error: this build has no DuckDB.
 func Open(context.Context, Options) (*Server, error) {
 	return nil, errors.New("open local workspace: this build has no local workspace: it was built without cgo; " +
-		"use the full build (make build) or a Databricks workspace")
+		"build it with CGO_ENABLED=1 and a C++ compiler, or use a Databricks workspace")
 }
 
 // URL is where a running workspace listens.

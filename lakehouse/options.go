@@ -1,10 +1,14 @@
 package lakehouse
 
 import (
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
 )
+
+// ErrServed is the error of Open if another process has the directory.
+var ErrServed = errors.New("is served by another process")
 
 // Options say where a workspace lives and how it behaves. The zero value of
 // every field but Dir is usable.

@@ -111,7 +111,7 @@ type pageView struct {
 
 type pageCatalog struct {
 	Name    string
-	Bytes   int64 // of its file
+	Bytes   int64 // of its file and DuckDB's write-ahead log
 	Schemas []pageSchema
 }
 
@@ -124,6 +124,7 @@ type pageSchema struct {
 type pageTable struct {
 	warehouse.Table
 	Rows  int64 // -1 for a view
+	Bytes int64 // in the catalog's file, -1 if not known
 	Error string
 }
 
@@ -159,8 +160,10 @@ func (s *Server) pageView(ctx context.Context) (*pageView, error) {
 
 func (s *Server) pageCatalog(ctx context.Context, name string) (pageCatalog, error) {
 	c := pageCatalog{Name: name}
-	if info, err := os.Stat(filepath.Join(s.options.Dir, "catalogs", name+".duckdb")); err == nil {
-		c.Bytes = info.Size()
+	for _, suffix := range []string{"", ".wal"} {
+		if info, err := os.Stat(filepath.Join(s.options.Dir, "catalogs", name+".duckdb"+suffix)); err == nil {
+			c.Bytes += info.Size()
+		}
 	}
 	schemas, err := s.warehouse.Schemas(ctx, name)
 	if err != nil {
@@ -192,7 +195,7 @@ func (s *Server) pageCatalog(ctx context.Context, name string) (pageCatalog, err
 	return c, nil
 }
 
-// pageTable counts a table's rows. A view is not run, which may take long.
+// pageTable counts a table's rows and bytes. A view is not run, which may take long.
 func (s *Server) pageTable(ctx context.Context, t warehouse.Table) pageTable {
 	one := pageTable{Table: t, Rows: -1}
 	if t.Kind == "VIEW" {
@@ -201,6 +204,10 @@ func (s *Server) pageTable(ctx context.Context, t warehouse.Table) pageTable {
 	rows, err := s.warehouse.Rows(ctx, t)
 	if err != nil {
 		one.Error = err.Error() // dropped meanwhile
+		return one
+	}
+	if one.Bytes, err = s.warehouse.Bytes(ctx, t); err != nil {
+		one.Error = err.Error()
 		return one
 	}
 	one.Rows = rows

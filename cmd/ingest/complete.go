@@ -166,6 +166,9 @@ func inList(typed string, names []string) []string {
 			out = append(out, before+short)
 		}
 	}
+	if plain := unquoted(typed); len(out) == 0 && plain != typed {
+		return inList(plain, names)
+	}
 	return out
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -101,6 +102,9 @@ func TestNamesAreCompleted(t *testing.T) {
 			{[]string{"views", "--tables", "al"}, "album"},
 			{[]string{"load", "--tables", "public.artist,"}, `public.artist,public."A,B" public.artist,public.album`},
 			{[]string{"load", "--tables", `"A,B",ar`}, `"A,B",artist`},
+			{[]string{"load", "--tables", `public.\"A`}, `public."A,B"`}, // as fish passes words
+			{[]string{"load", "--tables", `'public.al`}, "public.album"},
+			{[]string{"load", "--tables", `"\"A,B\",ar`}, `"A,B",artist`},
 			{[]string{"full-load", "--tables", "public.l"}, "public.later"},
 			{[]string{"full-load", "--tables", "sales."}, ""}, // not selected by the configuration
 			{[]string{"init", "--tables", "la"}, "later"},
@@ -164,5 +168,54 @@ func TestCompletionEnds(t *testing.T) {
 	}
 	if matches, _ := filepath.Glob(marker); len(matches) > 0 {
 		t.Error("the program that prints the password was run")
+	}
+}
+
+// TestCompletionInBash: the script completes names that need quotes, with and without them, and after an equals sign. The program is
+// a function here, and so is what bash-completion has.
+func TestCompletionInBash(t *testing.T) {
+	t.Parallel()
+	code, script, stderr := run(nil, "completion", "bash")
+	if code != 0 {
+		t.Fatalf("exit code %d: %s", code, stderr)
+	}
+	dir := t.TempDir()
+	const helpers = `
+_get_comp_words_by_ref() { cur=${COMP_WORDS[COMP_CWORD]} cword=$COMP_CWORD words=("${COMP_WORDS[@]}"); }
+names=(customers public.customers 'public."A,B"' '"A,B"' 'public.Order Lines' "public.\"it's\"")
+ingest() { printf '%s|' "$@" >&3; printf '%s\n' "${names[@]}"; echo :4; }
+compopt() { :; }
+COMP_TYPE=9
+try() { COMP_WORDS=(ingest load "$@") COMP_CWORD=$(($# + 1)); __start_ingest; printf '%s\n' "${COMPREPLY[@]}"; } 3>&1
+`
+	if err := os.WriteFile(filepath.Join(dir, "script"), []byte(script+helpers), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ typed, asked, want string }{
+		{`cus`, "cus", "customers"},
+		{`public.O`, "public.O", `public.Order\ Lines`},
+		{`\"A`, `"A`, `\"A\,B\"`},
+		{`'public.O`, "public.O", "public.Order Lines"},
+		{`'"A`, `"A`, `"A,B"`},
+		{`"\"A`, `"A`, `\"A,B\""`},
+		{`'public."i`, `public."i`, `public."it'\''s"`},
+		{`'cus`, "cus", "customers"},
+		{`'public.`, "public.", "public.customers\npublic.\"A,B\"\npublic.Order Lines\npublic.\"it'\\''s\""},
+	} {
+		for _, words := range [][]string{{"--tables", c.typed}, {"--tables=" + c.typed}} {
+			command := exec.CommandContext(t.Context(), "bash", append([]string{"--norc", "-c", `. "$0"; try "$@"`, filepath.Join(dir, "script")},
+				words...)...)
+			out, err := command.CombinedOutput()
+			asked := "__complete|load|" + strings.Join(words[:len(words)-1], "") + "|" + c.asked + "|"
+			if len(words) == 1 {
+				asked = "__complete|load|--tables=" + c.asked + "|"
+			}
+			if want := asked + c.want + "\n"; err != nil || string(out) != want {
+				t.Errorf("%q: %v, %q, want %q", words, err, out, want)
+			}
+		}
+	}
+	if _, script, _ := run(nil, "completion", "zsh"); !strings.Contains(script, quotedInZsh) {
+		t.Error("the script for zsh does not complete words inside quotes")
 	}
 }

@@ -176,7 +176,7 @@ func (d *demo) makeSource(ctx context.Context) error {
 
 // pipeline opens the pipeline, calls do and closes it.
 func (d *demo) pipeline(ctx context.Context, do func(*replicate.Pipeline) error) error {
-	p, err := d.openAny(ctx, true, nil)
+	p, err := d.openWith(ctx, replicate.Options{AnySource: true})
 	if err != nil {
 		return err
 	}

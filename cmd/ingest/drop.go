@@ -8,6 +8,7 @@ import (
 
 	"github.com/ingest-tool/ingest/internal/failure"
 	"github.com/ingest-tool/ingest/internal/replicate"
+	"github.com/ingest-tool/ingest/internal/schema"
 	"github.com/ingest-tool/ingest/internal/ui"
 )
 
@@ -66,8 +67,8 @@ func (a *app) drop(p *replicate.Pipeline, o replicate.DropOptions, yes bool) (*r
 		dry := o
 		dry.Dry = true
 		d, err := p.Drop(a.stop, dry)
-		if err != nil {
-			return nil, err
+		if err != nil || d.EndedBefore && len(droppedNames(d)) == 0 { // nothing is left to confirm
+			return d, err
 		}
 		confirmed, err := a.confirm(a.stop, droppedText(d))
 		if err != nil {
@@ -88,9 +89,8 @@ func printDropped(out *ui.Output, d *replicate.Dropped) error {
 	return out.Print("%s", droppedText(d))
 }
 
-// droppedText says what a drop removed, or would remove.
-func droppedText(d *replicate.Dropped) string {
-	var what []string
+// droppedNames are the objects that a drop removed, or would remove.
+func droppedNames(d *replicate.Dropped) (what []string) {
 	if d.Slot != "" {
 		what = append(what, "slot "+d.Slot)
 	}
@@ -102,6 +102,15 @@ func droppedText(d *replicate.Dropped) string {
 	}
 	for _, name := range d.Views {
 		what = append(what, "view "+name)
+	}
+	return what
+}
+
+// droppedText says what a drop removed, or would remove, and what stays.
+func droppedText(d *replicate.Dropped) string {
+	what, gone := droppedNames(d), "its slot and publications are gone"
+	if len(d.Anothers) > 0 {
+		gone = "its slot is gone"
 	}
 	text := "dropped " + strings.Join(what, ", ")
 	if d.Dry {
@@ -115,11 +124,19 @@ func droppedText(d *replicate.Dropped) string {
 	case len(what) == 0 && d.Changes != "":
 		text = "ended the pipeline, which had nothing in the source"
 	case len(what) == 0 && d.EndedBefore:
-		text = "nothing to drop: the pipeline was dropped before, and its slot and publications are gone"
+		text = "nothing to drop: the pipeline was dropped before, and " + gone
 	case len(what) == 0 && d.Dry:
-		text = "drop ends the pipeline; its slot and publications are gone already"
+		text = "drop ends the pipeline; " + gone + " already"
 	case len(what) == 0:
-		text = "ended the pipeline; its slot and publications were gone already"
+		text = "ended the pipeline; " + gone + " already"
+	}
+	if len(d.Anothers) > 0 {
+		quoted := make([]string, len(d.Anothers))
+		for i, name := range d.Anothers {
+			quoted[i] = schema.QuotePostgres(name)
+		}
+		text += "\nkept in the source: publications of another role, which that role or a superuser drops: DROP PUBLICATION " +
+			strings.Join(quoted, ", ") + ";"
 	}
 	if len(d.Left) > 0 {
 		text += "\nkept in Databricks: " + strings.Join(d.Left, ", ") + "; `ingest drop --yes --allow-drop-kept` drops these"

@@ -181,3 +181,28 @@ func TestDropThatOnlyShows(t *testing.T) {
 		t.Errorf("a dry run without a ledger dropped the slot")
 	}
 }
+
+// TestDropOfAnothersPublications: publications that an administrator made, as the SQL of init does, stay. The drop says so, and does not
+// count them as gone.
+func TestDropOfAnothersPublications(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.exec("CREATE TABLE a (id int PRIMARY KEY)", "CREATE PUBLICATION made FOR TABLE a WITH (publish_via_partition_root = true)",
+		"CREATE PUBLICATION made_inserts WITH (publish = 'insert, truncate', publish_via_partition_root = true)")
+	b.role("REPLICATION", "GRANT SELECT ON a TO $role")
+	b.env["INGEST_SOURCE_PUBLICATION"] = "made"
+	b.works("full-load")
+	slot, _ := b.left()
+	const stays = "\nkept in the source: publications of another role, which that role or a superuser drops: DROP PUBLICATION \"made\", " +
+		"\"made_inserts\";\n"
+	for _, want := range []string{
+		"dropped slot " + slot + stays, "nothing to drop: the pipeline was dropped before, and its slot is gone" + stays,
+	} {
+		if stdout, _ := b.works("drop", "--yes"); stdout != want {
+			t.Errorf("printed %q, want %q", stdout, want)
+		}
+	}
+	if stdout, _ := b.works("drop", "--yes", "--output", "json"); !strings.Contains(stdout, `"publications_left": [`) {
+		t.Errorf("as JSON: %s", stdout)
+	}
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"strconv"
@@ -174,13 +175,15 @@ func (e *ends) openLocal(ctx context.Context) error {
 	return err
 }
 
-// builtWithWorkspace returns a usage error in a build without a local workspace.
+// builtWithWorkspace returns a usage error in a build without a local workspace. Its hint fits each way in which such a build is
+// installed: a release, a package, a container, or `go install` without a C++ compiler.
 func builtWithWorkspace() error {
 	if localWorkspace {
 		return nil
 	}
 	return failure.New(failure.Usage, "this build of ingest has no local workspace").
-		WithHint("use a build with cgo (CGO_ENABLED=1 go build ./cmd/ingest), or a Databricks workspace")
+		WithHint("to install a build that has it, with Go and a C++ compiler: " +
+			"CGO_ENABLED=1 go install github.com/ingest-tool/ingest/cmd/ingest@latest (in a clone: make build); or use a Databricks workspace")
 }
 
 // serveWorkspace starts a local workspace. In a build without one it returns a
@@ -190,6 +193,11 @@ func serveWorkspace(ctx context.Context, o lakehouse.Options) (*lakehouse.Server
 		return nil, err
 	}
 	server, err := lakehouse.Open(ctx, o)
+	if errors.Is(err, lakehouse.ErrServed) {
+		return nil, failure.New(failure.Destination, "%w", err).WithHint("for several commands at once, serve the directory: "+
+			"`ingest workspace --dir %s > workspace.env`. Then, in each shell, `. ./workspace.env`, and run the commands with `--local ''`",
+			shellQuote(o.Dir))
+	}
 	if err != nil {
 		return nil, failure.Wrap(failure.Destination, err)
 	}
@@ -200,13 +208,6 @@ func serveWorkspace(ctx context.Context, o lakehouse.Options) (*lakehouse.Server
 // to another source. The caller closes the pipeline. show may be nil.
 func (e *ends) openPipeline(ctx context.Context, show *showing) (*replicate.Pipeline, error) {
 	return e.openWith(ctx, replicate.Options{Watch: show.watch()})
-}
-
-// openAny is openPipeline for any source: for commands that may start or repair a
-// pipeline, or only read. With prepare it creates schema and volume if they are
-// missing.
-func (e *ends) openAny(ctx context.Context, prepare bool, show *showing) (*replicate.Pipeline, error) {
-	return e.openWith(ctx, replicate.Options{Watch: show.watch(), Prepare: prepare, AnySource: true})
 }
 
 func (e *ends) openWith(ctx context.Context, o replicate.Options) (*replicate.Pipeline, error) {

@@ -59,7 +59,7 @@ many rows were replaced.`,
 
 func (a *app) fullLoad(ctx context.Context, o replicate.FullLoadOptions) error {
 	show := a.newShowing(false, o.StageOnly)
-	p, err := a.openWith(ctx, replicate.Options{Watch: show.watch(), Prepare: true, Loads: !o.StageOnly, AnySource: true})
+	p, err := a.openWith(ctx, replicate.Options{Watch: show.watch(), Loads: !o.StageOnly, AnySource: true})
 	if err != nil {
 		show.close()
 		return a.finish(a.unopened(err), err)

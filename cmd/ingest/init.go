@@ -289,7 +289,7 @@ func (i *initialization) listTables(c *config.Config) {
 		}
 		note, count := selection.Unreplicable(&r), any(ui.Count(r.Rows))
 		if r.Rows < 0 {
-			count = nil
+			count = "unknown" // never analyzed
 		}
 		if note != "" {
 			note = "left out: " + note

@@ -67,3 +67,18 @@ func TestRemains(t *testing.T) {
 		})
 	}
 }
+
+// TestRowsInTheTarget: a number that a run does not know is not printed as 0.
+func TestRowsInTheTarget(t *testing.T) {
+	for _, c := range []struct {
+		of   replicate.TableSummary
+		want string
+	}{
+		{replicate.TableSummary{}, "0"}, {replicate.TableSummary{Staged: 5, Loaded: 5, Total: 1234}, "1,234"},
+		{replicate.TableSummary{Staged: 5}, ""}, {replicate.TableSummary{Error: "no"}, ""},
+	} {
+		if got := fmt.Sprint(total(&c.of)); got != c.want {
+			t.Errorf("%+v: %q, want %q", c.of, got, c.want)
+		}
+	}
+}

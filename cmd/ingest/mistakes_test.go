@@ -4,12 +4,12 @@ package main
 
 import (
 	"maps"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/ingest-tool/ingest/internal/failure"
+	"github.com/ingest-tool/ingest/internal/finding"
 	"github.com/ingest-tool/ingest/internal/postgres"
 )
 
@@ -72,6 +72,8 @@ func (b *bench) try(t *testing.T, rows []mistake) {
 	}
 }
 
+const nothingLoaded = "nothing was loaded yet: /Volumes/" + benchCatalog + "/bronze/ingest/default has no ledger"
+
 // beforeTheFirstLoad are mistakes on a new machine. None of them makes anything at either end.
 var beforeTheFirstLoad = []mistake{
 	{"an sslmode that is misspelt", with("INGEST_SOURCE_URL", "postgres://u@h/db?sslmode=requires"), "cdc", failure.Usage,
@@ -97,9 +99,13 @@ var beforeTheFirstLoad = []mistake{
 		"is not a standby", "leave source.standby out", ""},
 	{"a warehouse that does not exist", with("INGEST_WAREHOUSE", "ffff"), "full-load", failure.Destination,
 		`find SQL warehouse "ffff": there is none of this id or name that you may use`, "use one of: $warehouse", ""},
-	{"cdc before the first load", nil, "cdc", failure.Conflict, "nothing was loaded yet: /Volumes/", "run `ingest full-load` first", ""},
-	{"load before the first load", nil, "load", failure.Conflict, "nothing was loaded yet: /Volumes/", "run `ingest full-load` first", ""},
-	{"verify before the first load", nil, "verify", failure.Conflict, "nothing was loaded yet: /Volumes/", "run `ingest full-load` first", ""},
+	{"cdc before the first load", nil, "cdc", failure.Conflict, nothingLoaded, "run `ingest full-load` first", ""},
+	{"load before the first load", nil, "load", failure.Conflict, nothingLoaded, "run `ingest full-load` first", ""},
+	{"verify before the first load", nil, "verify", failure.Conflict, nothingLoaded, "run `ingest full-load` first", ""},
+	{"status before the first load, as a check", nil, "status --exit-code", failure.Conflict, "nothing was loaded yet",
+		"ingest full-load", ""},
+	{"a table before the first load", nil, "sql SELECT*FROM`a`", failure.Destination, "TABLE_OR_VIEW_NOT_FOUND",
+		"`ingest full-load` creates missing ones, and their schema", ""},
 	{"drop before the first load", nil, "drop --yes", failure.Conflict, "there is no pipeline to drop",
 		"check --catalog, --schema and --pipeline", ""},
 	{"a flag that is misspelt", nil, "full-load --table a", failure.Usage, "unknown flag: --table", "did you mean --tables?", ""},
@@ -109,6 +115,8 @@ var beforeTheFirstLoad = []mistake{
 		"there is no local workspace in $dirr", "did you mean --local $dir?", ""},
 	{"a catalog of a local workspace that is misspelt", with("INGEST_LOCAL", "$dir", "INGEST_CATALOG", "dev_chinook_lakehous"), "status",
 		failure.Usage, "has no catalog dev_chinook_lakehous; it has dev_chinook_lakehouse", "did you mean --catalog dev_chinook_lakehouse?", ""},
+	{"a local workspace that another process serves", with("INGEST_LOCAL", "$dir"), "status", failure.Destination,
+		"$dir is served by another process (pid ", "`ingest workspace --dir '$dir' > workspace.env`", ""},
 	{"wrong arguments, as JSON", nil, "cdc --nonsense -o json", failure.Usage, "unknown flag", "--help", `"exit_code": 64`},
 	{"a statement that fails, as JSON", nil, "sql nonsense -o json", failure.Destination, "", "", `"error": `},
 }
@@ -159,7 +167,20 @@ func TestMistakesBeforeTheFirstLoad(t *testing.T) {
 	b.exec("CREATE TABLE a (id int PRIMARY KEY, v text)")
 	b.try(t, beforeTheFirstLoad)
 	b.t = t
+	if stdout, _ := b.works("status"); !strings.HasPrefix(stdout, nothingLoaded) {
+		t.Errorf("status: %s", stdout)
+	}
+	b.finds(0, finding.Note, "slot", "does not exist yet; the first full load makes it", "")
+	b.works("sql", "SELECT 1") // a session may open in a schema that is to be made
 	b.nothingMade()
+	_, stderr := b.works("full-load", "--log-format", "text") // which prints what it makes
+	for _, made := range []string{"schema " + benchCatalog + ".bronze", "volume " + benchCatalog + ".bronze.ingest"} {
+		if !strings.Contains(stderr, `msg="made what was missing"`) || !strings.Contains(stderr, `object="`+made+`"`) {
+			t.Errorf("nothing about %s in %s", made, stderr)
+		}
+	}
+	b.works("cdc")
+	b.works("status", "--exit-code")
 }
 
 // TestMistakesAfterTheFirstLoad is the same with a pipeline.
@@ -194,29 +215,6 @@ func TestAnotherRunHoldsThePipeline(t *testing.T) {
 	if !strings.Contains(stderr, "SELECT pg_terminate_backend("+pid+");") {
 		t.Errorf("the hint does not name pid %q: %s", pid, stderr)
 	}
-}
-
-// TestOnlyTableFails: if the only table does not fit the spool, the run says that slot and publications stay.
-func TestOnlyTableFails(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, nil)
-	b.exec("CREATE TABLE big AS SELECT g AS id, md5(g::text) || md5((g + 1)::text) AS text FROM generate_series(1, 40000) g",
-		"ALTER TABLE big ADD PRIMARY KEY (id)")
-	spool := filepath.Join(t.TempDir(), "spool")
-	b.env["INGEST_STAGING_SPOOL"] = spool
-	code, stdout, stderr := b.child("ulimit -f 1024 && exec \"$0\" \"$@\"", "full-load")
-	for _, want := range []string{
-		"Error: 1 of 1 tables failed, the first: spool " + spool, "Hint: make room in " + spool,
-		"The slot and the publications stay, and the slot keeps WAL: `ingest full-load` goes on with them, `ingest drop --yes` drops them",
-	} {
-		if code != int(failure.Tables) || !strings.Contains(stderr, want) {
-			t.Errorf("exit code %d, no %q in\n%s%s", code, want, stdout, stderr)
-		}
-	}
-	if left, err := os.ReadDir(spool); err != nil || len(left) > 0 {
-		t.Errorf("left on the spool: %v, %v", left, err)
-	}
-	b.works("full-load")
 }
 
 // TestHomeIsNotSet: the message says so, and nothing of the SDK's own text.

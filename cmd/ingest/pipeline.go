@@ -30,7 +30,7 @@ func printSummary(out *ui.Output, s *replicate.Summary) error {
 	}
 	rows := make([][]any, len(s.Tables))
 	for i, t := range s.Tables {
-		rows[i] = []any{t.Table, ui.Count(t.Staged), changesText(t), ui.Count(t.Loaded), ui.Count(t.Total), notesText(t)}
+		rows[i] = []any{t.Table, ui.Count(t.Staged), changesText(t), ui.Count(t.Loaded), total(t), notesText(t)}
 	}
 	if err := out.Table([]string{"table", "staged", "changes", "loaded", "in target", "notes"}, rows); err != nil {
 		return err
@@ -48,6 +48,19 @@ func printSummary(out *ui.Output, s *replicate.Summary) error {
 	return out.Print("%s, %s, position %s, %s, %s", countOf(s.Entries, "entry"), countOf(int(s.Transactions), "transaction"), s.Position,
 		countOf(s.Statements, "statement"),
 		ui.Duration(time.Duration(s.Seconds*float64(time.Second))))
+}
+
+// noCount stands in a column of numbers where a number is not known.
+type noCount int
+
+func (noCount) String() string { return "" }
+
+// total is the number of rows in the target. It is not known if the run did not load the table.
+func total(t *replicate.TableSummary) any {
+	if t.Total == 0 && (t.Staged > 0 || t.Error != "") {
+		return noCount(0)
+	}
+	return ui.Count(t.Total)
 }
 
 func changesText(t *replicate.TableSummary) string {

@@ -150,7 +150,8 @@ func TestWorkspacePageInABrowser(t *testing.T) {
 		t.Error("the cookie does not open the page")
 	}
 	for _, seen := range browsertest.Look(t, html) {
-		for _, want := range []string{"Local workspace", "orders", "1,234", "one <row> an order", "TABLE_OR_VIEW_NOT_FOUND", "Last statements"} {
+		for _, want := range []string{"Local workspace", "orders", "1,234", "one <row> an order", "Size", "TABLE_OR_VIEW_NOT_FOUND",
+			"Last statements"} {
 			if !strings.Contains(seen.Text, want) {
 				t.Errorf("width %d, dark %v: no %q in\n%s", seen.Width, seen.Dark, want, seen.Text)
 			}

@@ -88,6 +88,7 @@ from the ledger, and for full-load and init from the source. The shell waits for
 at most 1.5 seconds. No SQL warehouse is started.
 
 "ingest completion zsh --help" says how to turn it on for each new shell.`
+		addScripts(c)
 	}
 	a.addCompletions(root)
 	return root

@@ -20,7 +20,7 @@ func TestTroubleshootingNamesMessages(t *testing.T) {
 		t.Fatal(err)
 	}
 	var source strings.Builder
-	for _, dir := range []string{".", "../../internal"} {
+	for _, dir := range []string{".", "../../internal", "../../lakehouse"} {
 		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 				return err

@@ -42,7 +42,7 @@ func TestWorkspaceRefuses(t *testing.T) {
 		for _, command := range []string{"full-load", "cdc", "load", "status"} {
 			b.fails(failure.Destination, text, hint, command)
 		}
-		b.nothingMade()
+		b.noSlot()
 	}
 
 	b.secrets = append(b.secrets, "dapiWRONGSECRET")
@@ -63,11 +63,10 @@ func TestWorkspaceRefuses(t *testing.T) {
 	b.signIn("https://nowhere.invalid", token)
 	refused("nowhere.invalid", "check ")
 
+	b.nothingMade()
 	b.signIn(host, token)
 	b.env["INGEST_WAREHOUSE"] = "ffff"
 	b.finds(failure.Destination, finding.Problem, "destination", `find SQL warehouse "ffff"`, b.server.WarehouseID())
-	b.fails(failure.Destination, `find SQL warehouse "ffff"`, "use one of: "+b.server.WarehouseID(), "full-load")
-	b.noSlot()
 	b.works("full-load", "--stage-only") // which needs no warehouse
 	delete(b.env, "INGEST_WAREHOUSE")
 	b.works("load")
@@ -140,34 +139,6 @@ func TestTwoWarehousesAndNoneConfigured(t *testing.T) {
 	b.env["INGEST_WAREHOUSE"] = "one"
 	b.works("full-load")
 	b.works("check")
-}
-
-// Before the first full load nothing exists. Only full-load creates something, and it prints what.
-func TestNothingWasLoadedYet(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, nil)
-	b.exec("CREATE TABLE a (id int PRIMARY KEY)")
-	text, hint := "nothing was loaded yet: /Volumes/"+benchCatalog+"/bronze/ingest/default has no ledger", "run `ingest full-load` first"
-	for _, command := range []string{"cdc", "load"} {
-		b.fails(failure.Conflict, text, hint, command)
-	}
-	b.fails(failure.Conflict, "nothing was loaded yet", "ingest full-load", "status", "--exit-code")
-	if stdout, _ := b.works("status"); !strings.HasPrefix(stdout, text) {
-		t.Errorf("status: %s", stdout)
-	}
-	b.finds(0, finding.Note, "slot", "does not exist yet; the first full load makes it", "")
-	b.works("sql", "SELECT 1") // a session may open in a schema that is to be made
-	b.fails(failure.Destination, "TABLE_OR_VIEW_NOT_FOUND",
-		"`ingest full-load` creates missing ones, and their schema", "sql", "SELECT * FROM a")
-	b.nothingMade()
-	_, stderr := b.works("full-load", "--log-format", "text")
-	for _, made := range []string{"schema " + benchCatalog + ".bronze", "volume " + benchCatalog + ".bronze.ingest"} {
-		if !strings.Contains(stderr, `msg="made what was missing"`) || !strings.Contains(stderr, `object="`+made+`"`) {
-			t.Errorf("nothing about %s in %s", made, stderr)
-		}
-	}
-	b.works("cdc")
-	b.works("status", "--exit-code")
 }
 
 func TestSlotIsInUse(t *testing.T) {
@@ -302,7 +273,7 @@ func TestSpoolIsFull(t *testing.T) {
 	spool := filepath.Join(t.TempDir(), "spool")
 	b.env["INGEST_STAGING_SPOOL"] = spool
 	hint := "Hint: make room in " + spool + ", or set staging.spool (INGEST_STAGING_SPOOL)"
-	limited := func(want failure.Kind, text string, args ...string) {
+	limited := func(want failure.Kind, text string, args ...string) (stderr string) {
 		t.Helper()
 		code, stdout, stderr := b.child("ulimit -f 1024 && exec \"$0\" \"$@\"", args...)
 		if code != int(want) || !strings.Contains(stderr, text) || !strings.Contains(stderr, hint) {
@@ -311,6 +282,14 @@ func TestSpoolIsFull(t *testing.T) {
 		if left, err := os.ReadDir(spool); err != nil || len(left) > 0 {
 			t.Errorf("left on the spool: %v, %v", left, err)
 		}
+		return stderr
+	}
+	// If no other table is there, the run says that slot and publications stay.
+	const stays = "The slot and the publications stay, and the slot keeps WAL: `ingest full-load` goes on with them, " +
+		"`ingest drop --yes` drops them"
+	stderr := limited(failure.Tables, "Error: 1 of 1 tables failed, the first: spool "+spool+": ", "full-load", "--tables", "big")
+	if !strings.Contains(stderr, stays) {
+		t.Errorf("no %q in\n%s", stays, stderr)
 	}
 	limited(failure.Tables, "Error: 1 of 2 tables failed, the first: spool "+spool+": ", "full-load")
 	if n := b.rows("small"); n != 1 {

@@ -22,6 +22,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/ingest-tool/ingest/internal/databricks"
+	"github.com/ingest-tool/ingest/internal/databricks/databrickstest"
 	"github.com/ingest-tool/ingest/internal/failure"
 	"github.com/ingest-tool/ingest/internal/finding"
 	"github.com/ingest-tool/ingest/internal/pgserver/pgtest"
@@ -278,11 +280,20 @@ func (b *bench) rows(table string) int {
 	return answer.Rows[0].N
 }
 
-// nothingMade fails if the volume's schema or a slot of this database exists.
+// nothingMade fails if the schema or the volume exists, or a slot or a publication of a pipeline.
 func (b *bench) nothingMade() {
 	b.t.Helper()
-	if _, err := os.Stat(filepath.Join(b.dir, "Volumes", benchCatalog, "bronze")); err == nil {
-		b.t.Error("the schema was made")
+	client := databrickstest.Open(b.t, b.server, databricks.Config{Catalog: benchCatalog, Schema: "bronze", Volume: "ingest"})
+	if missing, err := client.Place().Missing(b.t.Context()); err != nil || len(missing) != 2 {
+		b.t.Errorf("only missing are %q, %v", missing, err)
+	}
+	var publications []string
+	if err := b.admin.QueryRow(b.t.Context(),
+		"SELECT coalesce(array_agg(pubname::text), '{}') FROM pg_publication WHERE pubname ~ '^ingest_'").Scan(&publications); err != nil {
+		b.t.Fatal(err)
+	}
+	if len(publications) > 0 {
+		b.t.Errorf("publications %q were made", publications)
 	}
 	b.noSlot()
 }

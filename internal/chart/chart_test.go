@@ -35,9 +35,15 @@ func TestLabelsAreWhole(t *testing.T) {
 	for _, drawing := range []string{bars, lines, columns, none} {
 		html += `<div style="width:760px">` + drawing + "</div>"
 	}
+	for n := 1; n <= 6; n++ { // however many charts there are, no row of them leaves a gap
+		html += `<div class="charts">` + strings.Repeat("<figure>a chart</figure>", n) + "</div>"
+	}
 	for _, s := range browsertest.Windows(t, html) {
-		if s.Width != browsertest.Desk {
-			continue // the drawings keep their width here
+		if s.Width != browsertest.Desk { // the drawings keep their width here
+			if strings.Contains(strings.Join(s.Problems, "\n"), "a gap of ") {
+				t.Errorf("width %d: %s", s.Width, strings.Join(s.Problems, "\n"))
+			}
+			continue
 		}
 		if len(s.Problems) > 0 || s.Charts != 4 {
 			t.Errorf("%d drawings: %s", s.Charts, strings.Join(s.Problems, "\n"))

@@ -61,7 +61,7 @@ func Refusal(ctx context.Context, w *databricks.Workspace) error {
 		return err
 	}
 	const again = "`ingest check --probe` asks again, and a good answer lets the pipeline start; a newer ingest may support it: " +
-		"docs/databricks.md says what each answer means"
+		"https://github.com/ingest-tool/ingest/blob/main/docs/databricks.md says what each answer means"
 	var kept refusal
 	if err := json.Unmarshal(raw, &kept); err != nil {
 		return failure.New(failure.Conflict, "%s: the verdict of a probe cannot be read: %w", w.Files().Path(FileName), err).WithHint(again)

@@ -148,7 +148,7 @@ func (b *bed) options(change func(*Options)) Options {
 	log := slog.New(slog.NewTextHandler(b.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	o := Options{
 		Config: b.config, Workspace: b.target, Source: b.source(b.url, run, log), Run: run, Version: "test", Log: log, Now: time.Now,
-		Prepare: true, AnySource: true,
+		AnySource: true,
 	}
 	if change != nil {
 		change(&o)
@@ -156,11 +156,14 @@ func (b *bed) options(change func(*Options)) Options {
 	return o
 }
 
-// open opens the pipeline as a run does; change, if not nil, changes the options.
+// open opens the pipeline as a run does; change, if not nil, changes the options. Schema and volume exist afterwards.
 func (b *bed) open(change func(*Options)) *Pipeline {
 	b.t.Helper()
 	p, err := b.tryOpen(change)
 	if err != nil {
+		b.t.Fatal(err)
+	}
+	if _, err := b.target.Place().Prepare(b.t.Context()); err != nil {
 		b.t.Fatal(err)
 	}
 	return p

@@ -37,8 +37,9 @@ type Dropped struct {
 	Publications []string `json:"publications"`
 	Tables       []string `json:"tables"`
 	Views        []string `json:"views,omitempty"`
-	Left         []string `json:"left,omitempty"`  // tables and views beside the logs
-	EndedBefore  bool     `json:"again,omitempty"` // an earlier drop ended the pipeline
+	Left         []string `json:"left,omitempty"`              // tables and views beside the logs
+	Anothers     []string `json:"publications_left,omitempty"` // that another role owns
+	EndedBefore  bool     `json:"again,omitempty"`             // an earlier drop ended the pipeline
 }
 
 // Drop ends the pipeline. It drops the slot and the publications and appends the end entry to the
@@ -199,7 +200,8 @@ func mayDrop(slot *postgres.Slot, database string) (*postgres.Slot, error) {
 	return slot, nil
 }
 
-// source drops the slot, if it exists, and the publications that the role owns.
+// source drops the slot, if it exists, and the publications that the role owns. It notes those that
+// another role owns: an administrator may have made them.
 func (d *dropping) source(ctx context.Context, slot *postgres.Slot) error {
 	p := d.p
 	if slot != nil {
@@ -222,6 +224,7 @@ func (d *dropping) source(ctx context.Context, slot *postgres.Slot) error {
 		}
 		d.done.Publications = append(d.done.Publications, name)
 	}
+	d.done.Anothers = pubs.Anothers()
 	return nil
 }
 

@@ -86,7 +86,7 @@ func TestEvidenceOfALedger(t *testing.T) {
 	}
 	failuretest.Reason(t, "a file of loads/", lost(), loads.Directory+"/00000000000000000007.json says that tables were loaded")
 
-	other := b.open(func(o *Options) { o.Prepare = false })
+	other := b.open(nil)
 	orphans := func() string { return said(other.link.Orphans(t.Context(), relations)) }
 	failuretest.Reason(t, "no table", orphans(), "")
 	table := func(name, root string) {

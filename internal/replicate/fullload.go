@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/ingest-tool/ingest/internal/load"
 	"github.com/ingest-tool/ingest/internal/postgres"
 	"github.com/ingest-tool/ingest/internal/schema"
@@ -41,6 +43,9 @@ func (p *Pipeline) fullLoad(ctx context.Context, s *Summary, o FullLoadOptions) 
 	if err != nil {
 		return err
 	}
+	if err := p.prepare(ctx, conn, d); err != nil {
+		return err
+	}
 	if err := decide.publish(ctx, d); err != nil { // before the slot
 		return err
 	}
@@ -75,6 +80,32 @@ func (p *Pipeline) beganBecause(unfit error) string {
 		return fmt.Sprintf("the ledger begins again with this source, because %s", unfit)
 	}
 	return fmt.Sprintf("made slot %s at %s, because %s", p.link.Slot, p.ledger.State().Position, unfit)
+}
+
+// prepare makes schema and volume if they are missing. It is the first step of a full load that makes
+// anything. So it comes after all that refuses the input: the decision, a slot that is in the way, and the spool.
+func (p *Pipeline) prepare(ctx context.Context, conn *pgx.Conn, d *decision) error {
+	if _, err := p.inTheWay(ctx, conn, d); err != nil {
+		return err
+	}
+	if len(d.relations) > 0 {
+		if _, err := p.stager(); err != nil {
+			return err
+		}
+	}
+	made, err := p.workspace.Place().Prepare(ctx)
+	for _, what := range made {
+		p.log.Info("made what was missing", "object", what)
+	}
+	return err
+}
+
+// inTheWay returns the slot that the decision's new one replaces; nil if there is none.
+func (p *Pipeline) inTheWay(ctx context.Context, conn *pgx.Conn, d *decision) (*postgres.Slot, error) {
+	if d.origin == nil || !p.link.Replicates() {
+		return nil, nil
+	}
+	return p.link.InTheWay(ctx, conn, p.link.Replaces(d.origin) || d.lost && p.link.Own())
 }
 
 // loadingAgain reports which tables a repair reloads.

@@ -27,25 +27,28 @@ func TestOpeningAPipeline(t *testing.T) {
 			t.Errorf("%s: missing are %q, %v", what, made, err)
 		}
 	}
-	if _, err := b.tryOpen(func(o *Options) { o.Prepare = false }); err != nil {
-		t.Errorf("a command that only looks: %v", err)
+	if _, err := b.tryOpen(nil); err != nil {
+		t.Fatal(err)
 	}
-	missing("a command that only looks", 2)
+	missing("a pipeline that is opened", 2)
 	other := b.withoutWarehouse()
 	if _, err := b.tryOpen(func(o *Options) { o.Workspace, o.Loads = other, true }); failure.KindOf(err) != failure.Destination {
 		t.Errorf("a load without a warehouse: %v", err)
 	}
-	missing("a load without a warehouse", 2)
-	p := b.open(func(o *Options) { o.Workspace = other })
-	missing("a run that stages", 0)
+	p, err := b.tryOpen(func(o *Options) { o.Workspace = other })
+	if err != nil {
+		t.Fatal(err)
+	}
 	// A full load looks for the warehouse before hours of staging.
 	if _, err := p.FullLoad(ctx, FullLoadOptions{}); failure.KindOf(err) != failure.Destination {
 		t.Errorf("a full load without a warehouse: %v", err)
 	}
+	missing("a full load without a warehouse", 2)
 	b.eventually(`SELECT NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1)`, p.link.Slot)
 	if _, err := p.FullLoad(ctx, FullLoadOptions{StageOnly: true}); err != nil {
 		t.Errorf("one that only stages: %v", err)
 	}
+	missing("a full load that stages", 0)
 	b.loaded(b.open(nil))
 
 	elsewhere := pgtest.NewDatabase(t)
@@ -66,7 +69,7 @@ func TestOpeningAPipeline(t *testing.T) {
 	if err := b.target.Files().Create(ctx, probe.FileName, []byte("{}")); err != nil {
 		t.Fatal(err)
 	}
-	_, err := b.tryOpen(nil)
+	_, err = b.tryOpen(nil)
 	failuretest.Reason(t, "a workspace that is not supported", said(err), "the workspace behaves in a way that ingest does not support")
 	if _, err := b.tryOpen(func(o *Options) { o.Looks = true }); err != nil {
 		t.Errorf("a command that only looks there: %v", err)

@@ -40,9 +40,8 @@ type Options struct {
 	Watch Watch
 	// Observer learns what the run does; nil for none.
 	Observer Observer
-	// Prepare makes schema and volume if they are missing. Loads means that the command needs the SQL
-	// warehouse: Open looks for it before it makes anything.
-	Prepare, Loads bool
+	// Loads means that the command needs the SQL warehouse: Open looks for it first.
+	Loads bool
 	// Damaged opens the pipeline even if its ledger cannot be read. Status uses it to report why; Drop
 	// uses it too.
 	Damaged bool
@@ -74,7 +73,7 @@ type Pipeline struct {
 	seen        stage.Seen // by the newest look for hidden changes
 }
 
-// Open reads the ledger. It writes nothing but what Prepare makes.
+// Open reads the ledger. It writes nothing: a full load makes what is missing, once it has decided.
 func Open(ctx context.Context, o Options) (*Pipeline, error) {
 	p := &Pipeline{opt: o, config: o.Config, log: o.Log, workspace: o.Workspace, source: o.Source, names: target.Names{Config: o.Config}}
 	if o.Loads {
@@ -85,15 +84,6 @@ func Open(ctx context.Context, o Options) (*Pipeline, error) {
 	if !o.Looks {
 		if err := probe.Refusal(ctx, p.workspace); err != nil {
 			return nil, err
-		}
-	}
-	if o.Prepare {
-		made, err := p.workspace.Place().Prepare(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, what := range made {
-			p.log.Info("made what was missing", "object", what)
 		}
 	}
 	var err error

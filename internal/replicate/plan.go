@@ -164,7 +164,7 @@ func (pl *planning) fullLoad(ctx context.Context, o FullLoadOptions) error {
 		return err
 	}
 	if d.origin != nil && p.link.Replicates() {
-		slot, err := p.link.InTheWay(ctx, conn, p.link.Replaces(d.origin) || d.lost && p.link.Own())
+		slot, err := p.inTheWay(ctx, conn, d)
 		if err != nil {
 			return err
 		}

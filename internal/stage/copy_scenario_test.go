@@ -3,6 +3,7 @@
 package stage_test
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -237,4 +238,22 @@ func TestTablesAfterOneThatCannotBeCopied(t *testing.T) {
 	if r := results[1]; r.Err != nil || r.Done == nil || r.Done.Rows != 2 {
 		t.Errorf("%s: %+v, %v", r.Table, r.Done, r.Err)
 	}
+}
+
+// A table that the end of a run cuts off has not failed: the run counts it among those that are left.
+func TestTableThatAnInterruptCutsOff(t *testing.T) {
+	b := newBench(t, `CREATE TABLE t (id int PRIMARY KEY)`, `INSERT INTO t VALUES (1)`)
+	s := b.stager()
+	b.origin(s, "t")
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	b.volume.onUpload = func(string) error { interrupt(); return nil }
+	s.Watch.Ended = func(table schema.TableName, complete bool) { t.Errorf("%s has ended, complete %v", table, complete) }
+	if results, err := s.SnapshotTables(ctx, b.relations("t")); err == nil {
+		t.Errorf("no error, and %+v", results)
+	}
+	b.volume.onUpload = nil
+	s.Watch.Ended = nil
+	b.snapshot(s, "t")
+	b.same(s, "t", "id")
 }

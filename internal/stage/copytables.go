@@ -188,7 +188,11 @@ func (s *Stager) leave(ctx context.Context, c *rangeCopier, snap *postgres.Snaps
 // complete appends the table's done or abandoned entry.
 func (s *Stager) complete(ctx context.Context, t *tableCopy, snap *postgres.Snapshot, guard ledger.Guard) error {
 	r := t.relation
-	defer func() { s.Watch.ended(r.Name, t.result.Done != nil) }()
+	defer func() {
+		if t.result.Done != nil || ctx.Err() == nil { // else the end of the run cut it off, and it has not failed
+			s.Watch.ended(r.Name, t.result.Done != nil)
+		}
+	}()
 	t.result.Took = s.Options.Now().Sub(t.result.started)
 	if t.failed == nil {
 		t.failed = snap.Alive(ctx)

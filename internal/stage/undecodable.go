@@ -30,5 +30,6 @@ func (c *collector) refuse(r *relation, err error) {
 		c.failed = map[schema.TableName]error{}
 	}
 	c.failed[r.table] = failure.New(failure.Source, "%s: its changes are skipped from %s on: %w", r.table, c.tx.final, err).
-		WithHint("`ingest full-load --tables %s` reads the table itself; docs/repair.md says what to do if that fails too", r.table.Argument())
+		WithHint("`ingest full-load --tables %s` reads the table itself; "+
+			"https://github.com/ingest-tool/ingest/blob/main/docs/repair.md says what to do if that fails too", r.table.Argument())
 }

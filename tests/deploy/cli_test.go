@@ -184,7 +184,7 @@ func TestDeploymentByTheCLI(t *testing.T) {
 	c.run("secrets", "create-scope", "ingest_scope_prod")
 	c.run("secrets", "put-secret", "ingest_scope_prod", "pg_connection_string", "--string-value", url)
 	c.run("secrets", "put-secret", "ingest_scope_prod", "client_secret", "--string-value", c.server.ClientSecret())
-	c.says("bundle deploy", "16 created, 0 changed, 0 deleted") // seven jobs with their permissions, schema and volume
+	c.says("bundle deploy", "18 created, 0 changed, 0 deleted") // seven jobs and the dashboard with their permissions, schema and volume
 	c.says("bundle plan", "0 to add, 0 to change, 0 to delete")
 	c.says("bundle summary", "ingest_job", "Path: /Workspace/Users/"+c.server.ClientID())
 
@@ -211,7 +211,7 @@ func TestDeploymentByTheCLI(t *testing.T) {
 	c.cancels()
 	c.fails()
 
-	c.says("bundle deploy", "16 unchanged")
+	c.says("bundle deploy", "18 unchanged")
 	c.says("fs ls dbfs:/Volumes/"+catalog+"/"+schema+"/ingest", "default") // the pipeline
 	c.destroys(catalog + "." + schema)
 	if c.rows(catalog+"."+schema+".artist", "snapshot") != artists {

@@ -134,6 +134,9 @@ func newWorld(t *testing.T, server *lakehouse.Server, seed uint64) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := w.target.Place().Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(w.target.Close)
 	w.config = config.Default()
 	w.config.Pipeline = "random"
@@ -184,7 +187,7 @@ func (w *world) once(ctx context.Context, what string, do func(p *replicate.Pipe
 	said := lines{w: w}
 	p, err := replicate.Open(ctx, replicate.Options{
 		Config: w.config, Workspace: w.target, Source: w.source, Run: fmt.Sprintf("run-%d", w.runs), Version: "test",
-		Log: slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelWarn})), Now: time.Now, Prepare: true,
+		Log: slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelWarn})), Now: time.Now,
 	})
 	if err != nil {
 		return err

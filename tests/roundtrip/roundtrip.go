@@ -160,7 +160,7 @@ func (r *Run) begin() {
 	var err error
 	r.pipeline, err = replicate.Open(r.t.Context(), replicate.Options{
 		Config: c, Workspace: r.workspace, Source: r.source, Run: fmt.Sprintf("run%d", r.runs), Version: "test",
-		Log: slog.New(slog.DiscardHandler), Now: time.Now, Prepare: true,
+		Log: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	if err != nil {
 		r.t.Fatal(err)

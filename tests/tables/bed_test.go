@@ -86,6 +86,9 @@ func newBedAt(t *testing.T, url string, statements ...string) *bed {
 	b.exec(statements...)
 	server := lakehousetest.Open(t, lakehouse.Options{MemoryLimit: "2GB"})
 	b.workspace = databrickstest.Open(t, server, databricks.Config{Pipeline: "tables", RequestsPerSecond: 10_000})
+	if _, err := b.workspace.Place().Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	b.config = config.Default()
 	b.config.Pipeline = "tables"
 	b.config.Destination.Catalog, b.config.Destination.Schema, b.config.Destination.Volume = "dev", "bronze", "ingest"
@@ -107,7 +110,7 @@ func (b *bed) open() {
 	var err error
 	b.pipeline, err = replicate.Open(b.t.Context(), replicate.Options{
 		Config: b.config, Workspace: b.workspace, Source: b.source, Run: fmt.Sprintf("run%d", b.runs), Version: "test",
-		Log: slog.New(slog.NewTextHandler(&b.log, nil)), Now: time.Now, Prepare: true,
+		Log: slog.New(slog.NewTextHandler(&b.log, nil)), Now: time.Now,
 	})
 	if err != nil {
 		b.t.Fatal(err)

@@ -138,6 +138,9 @@ func TestPublicationsThatTheRoleOwns(t *testing.T) {
 	if got := setOf(pubs).Owned(); len(got) != 1 || got[0] != "p" {
 		t.Errorf("drops publications %v", got)
 	}
+	if got := setOf(pubs).Anothers(); len(got) != 1 || got[0] != "p_inserts" {
+		t.Errorf("leaves publications %v", got)
+	}
 	if got := setOf(nil).Owned(); len(got) > 0 {
 		t.Errorf("drops publications %v, which are not there", got)
 	}

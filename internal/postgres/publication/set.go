@@ -47,6 +47,11 @@ func (s *Set) Owned() []string {
 	return slices.DeleteFunc(s.Names.Names(), func(name string) bool { return s.Have[name] == nil || !s.Have[name].Owned })
 }
 
+// Anothers are the existing publications that another role owns.
+func (s *Set) Anothers() []string {
+	return slices.DeleteFunc(s.Names.Names(), func(name string) bool { return s.Have[name] == nil || s.Have[name].Owned })
+}
+
 // OIDs are the OIDs of the existing publications, by name.
 func (s *Set) OIDs() map[string]uint32 {
 	oids := map[string]uint32{}

@@ -54,6 +54,20 @@ func (u Unity) DropSchema(ctx context.Context, catalog, schema string, cascade b
 	})
 }
 
+// Bytes is what a table's rows take in the file of its catalog, -1 if that is not known.
+func (u Unity) Bytes(ctx context.Context, table Table) (int64, error) {
+	c, err := u.executor.store.Catalog(table.Catalog)
+	if err != nil {
+		return 0, err
+	}
+	var n int64
+	err = u.executor.reading(ctx, func(t *statement) error {
+		n, err = c.Bytes(ctx, t.Conn, table.Schema, table.Name)
+		return err
+	})
+	return n, err
+}
+
 // Tables lists the tables and views of a schema by name.
 func (u Unity) Tables(ctx context.Context, catalog, schema string) ([]Table, error) {
 	c, err := u.executor.store.Catalog(catalog)
