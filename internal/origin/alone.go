@@ -34,18 +34,8 @@ func (l *Link) checkAlone(ctx context.Context, conn *pgx.Conn, state *ledger.Sta
 	case unfit == nil:
 		l.Log.Info("replication begins: every table needs another snapshot, which its changes follow", "slot", l.Slot)
 		return &New{State: state}, l.freeSlot(ctx, conn)
-	case !Repairable(unfit, repair):
-		return nil, unfit
 	}
-	may, err := l.MayRepair(ctx, conn, state)
-	switch {
-	case err != nil:
-		return nil, err
-	case !may:
-		return nil, unfit
-	}
-	l.Log.Warn("beginning in another source: every table needs a new snapshot", "because", unfit)
-	return &New{State: state, Unfit: unfit}, l.freeSlot(ctx, conn)
+	return l.repaired(ctx, conn, state, unfit, repair)
 }
 
 // CheckAlone returns why snapshots alone cannot go on with the ledger, or nil. The ledger may be empty.

@@ -47,6 +47,12 @@ func (l *Link) Check(ctx context.Context, conn *pgx.Conn, repair bool) (*New, er
 		l.Warn(slot)
 		return nil, nil
 	}
+	return l.repaired(ctx, conn, state, unfit, repair)
+}
+
+// repaired is the origin that replaces an unfit one, if a repair was asked for and is possible. Otherwise
+// it returns unfit.
+func (l *Link) repaired(ctx context.Context, conn *pgx.Conn, state *ledger.State, unfit error, repair bool) (*New, error) {
 	if !Repairable(unfit, repair) {
 		return nil, unfit
 	}
@@ -60,7 +66,11 @@ func (l *Link) Check(ctx context.Context, conn *pgx.Conn, repair bool) (*New, er
 	if err := l.freeSlot(ctx, conn); err != nil {
 		return nil, err
 	}
-	l.Log.Warn("making a new slot: every table needs a new snapshot", "because", unfit)
+	does := "making a new slot"
+	if !l.Replicates() {
+		does = "beginning in another source"
+	}
+	l.Log.Warn(does+": every table needs a new snapshot", "because", unfit)
 	return &New{State: state, Unfit: unfit}, nil
 }
 
