@@ -47,7 +47,7 @@ func (s *Source) NeedsOfChanges(f *Facts) []finding.Finding {
 	return out
 }
 
-// alone is said to a pipeline that reads changes.
+// alone adds how to do without changes, for a pipeline that reads them.
 func (s *Source) alone() string {
 	if s.opt.Alone {
 		return ""
