@@ -44,7 +44,8 @@ func (o *Output) Progress(log *slog.Logger) *Progress {
 		return o.drawProgress(log, time.Now)
 	}
 	ticker := time.NewTicker(logInterval)
-	p := o.logProgress(log, time.Now, ticker.C)
+	p := &Progress{output: o, log: log, now: time.Now}
+	p.every(ticker.C, p.logActive)
 	p.stopping(ticker.Stop)
 	return p
 }
@@ -64,12 +65,6 @@ func (o *Output) drawnProgress(log *slog.Logger, now func() time.Time, size func
 	o.stderr.to = p.painter
 	o.stderr.mu.Unlock()
 	p.every(tick, p.draw)
-	return p
-}
-
-func (o *Output) logProgress(log *slog.Logger, now func() time.Time, tick <-chan time.Time) *Progress {
-	p := &Progress{output: o, log: log, now: now}
-	p.every(tick, p.logActive)
 	return p
 }
 

@@ -55,14 +55,15 @@ func TestNilProgressDoesNothing(t *testing.T) {
 // logged runs ticks of a Progress that logs, and returns its lines.
 type logged struct {
 	*Progress
-	clock *clock
-	tick  chan time.Time
-	lines *bytes.Buffer
+	clock  *clock
+	ticks  chan time.Time
+	logged chan struct{} // receives a value after the lines of each tick
+	lines  *bytes.Buffer
 }
 
 func newLogged() logged {
 	o, _, stderr := buffered()
-	c, tick := newClock(), make(chan time.Time)
+	c := newClock()
 	log := slog.New(slog.NewJSONHandler(stderr, &slog.HandlerOptions{
 		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 			if a.Key == slog.TimeKey {
@@ -71,7 +72,18 @@ func newLogged() logged {
 			return a
 		},
 	}))
-	return logged{o.logProgress(log, c.now, tick), c, tick, stderr}
+	l := logged{&Progress{output: o, log: log, now: c.now}, c, make(chan time.Time), make(chan struct{}), stderr}
+	l.every(l.ticks, func() {
+		l.logActive()
+		l.logged <- struct{}{}
+	})
+	return l
+}
+
+// tick logs once. Close forgets the items, so a tick that is under way then logs nothing.
+func (l logged) tick() {
+	l.ticks <- time.Time{}
+	<-l.logged
 }
 
 func (l logged) close(t *testing.T) (lines []map[string]any) {
@@ -101,7 +113,7 @@ func TestProgressLogsActiveItems(t *testing.T) {
 	c.Done()
 	c.Done()
 	l.clock.pass(10 * time.Second)
-	l.tick <- time.Time{}
+	l.tick()
 	got := l.close(t)
 	want := []map[string]any{
 		{"item": "public.a", "rows": 200.0, "rows_per_second": 20.0, "bytes": 4000.0, "share": 0.2, "left": "40s"},
@@ -116,7 +128,7 @@ func TestProgressPastItsEstimate(t *testing.T) {
 	l := newLogged()
 	l.Start("a", 100).Add(300, 0)
 	l.clock.pass(time.Second)
-	l.tick <- time.Time{}
+	l.tick()
 	got := l.close(t)
 	want := []map[string]any{{"item": "a", "rows": 300.0, "rows_per_second": 300.0, "bytes": 0.0, "share": 0.99}}
 	if diff := cmp.Diff(want, got); diff != "" {
