@@ -27,6 +27,7 @@ func (w *world) killedLeavingAt(n int, match func(sql string) bool, args ...stri
 	started := make(chan *process, 1)
 	var mu sync.Mutex
 	var held []*http.Request
+	var heads []string // of their statements
 	full := make(chan struct{})
 	w.on(func(_ int64, r *http.Request) *lakehouse.Fault {
 		sql, ok := statement(r)
@@ -38,6 +39,7 @@ func (w *world) killedLeavingAt(n int, match func(sql string) bool, args ...stri
 			return drop
 		}
 		mu.Lock()
+		heads = append(heads, sql[:min(len(sql), 100)])
 		kept := r.Clone(w.t.Context())
 		kept.Body = io.NopCloser(bytes.NewReader(data))
 		if held = append(held, kept); len(held) == n {
@@ -53,7 +55,7 @@ func (w *world) killedLeavingAt(n int, match func(sql string) bool, args ...stri
 	p := w.start(args...)
 	started <- p
 	if r := p.wait(); r.code != -1 || len(held) != n {
-		w.t.Fatalf("it was to be killed at %d statements, and sent %d: %s", n, len(held), r)
+		w.t.Fatalf("it was to be killed at %d statements, and sent %d, %q: %s", n, len(held), heads, r)
 	}
 	w.on(nil)
 	return func() {
