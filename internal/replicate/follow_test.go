@@ -51,6 +51,23 @@ func (b *bed) openLogging() (*Pipeline, lines) {
 	return b.open(func(o *Options) { o.Log = slog.New(slog.NewTextHandler(log, nil)) }), log
 }
 
+// over is a context whose deadline comes when the test closes ended.
+type over struct {
+	context.Context
+	ended chan struct{}
+}
+
+func (o over) Done() <-chan struct{} { return o.ended }
+
+func (o over) Err() error {
+	select {
+	case <-o.ended:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
 // A run whose time is over while it cannot do its work fails. One that is asked to end then does not.
 func TestTimeThatIsOverInTrouble(t *testing.T) {
 	ctx := t.Context()
@@ -68,15 +85,16 @@ func TestTimeThatIsOverInTrouble(t *testing.T) {
 		return log, done
 	}
 	defer b.onWrite.Store(nil)
-	stop, end := context.WithTimeout(ctx, 300*time.Millisecond)
-	defer end()
-	_, done := follow(stop)
+	limit := over{ctx, make(chan struct{})}
+	log, done := follow(limit)
+	log.await(t, "staging broke off")
+	close(limit.ended)
 	if err := <-done; failure.KindOf(err) != failure.Source || !strings.Contains(said(err), "staging has failed for ") {
 		t.Errorf("its time is over: %v", err)
 	}
 	b.onWrite.Store(nil)
-	stop, end = context.WithCancel(ctx)
-	log, done := follow(stop)
+	stop, end := context.WithCancel(ctx)
+	log, done = follow(stop)
 	log.await(t, "staging broke off")
 	end()
 	if err := <-done; err != nil {
