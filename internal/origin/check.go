@@ -106,7 +106,7 @@ func (l *Link) CheckSlot(ctx context.Context, conn *pgx.Conn, state *ledger.Stat
 		}
 		renamed = state.Origin.Database != l.Source.Facts.Database
 	}
-	if state.Origin != nil && !state.Ended && !state.Origin.Replicates() {
+	if !state.Ended && !state.Origin.Replicates() {
 		return nil, l.withoutSlot(state)
 	}
 	slot, err := l.ReadSlot(ctx, conn)

@@ -178,7 +178,7 @@ func (d *dropping) ours(ctx context.Context, name databricks.Table, may bool) er
 // slot reads the pipeline's slot. It is an error if a session uses the slot. It returns nil if the
 // source's database has no such slot.
 func (d *dropping) slot(ctx context.Context) (*postgres.Slot, error) {
-	if l := d.p.ledger; l != nil && l.State().Origin != nil && !l.State().Origin.Replicates() {
+	if l := d.p.ledger; l != nil && !l.State().Origin.Replicates() {
 		return nil, nil // a slot of this name would be another's
 	}
 	slot, err := d.p.link.ReadSlot(ctx, d.conn)
